@@ -1,0 +1,161 @@
+//! The state table of a dispatch.
+//!
+//! Owns: which state follows which, and what an end means. Does not own: rows, clocks or the wire.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a dispatch stands. The last six are ends; an `unknown` one may still be resolved by a person or by news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DispatchState {
+    /// Stored, granted, not yet sent.
+    Queued,
+    /// A send is under way; the peer may or may not have it.
+    Sending,
+    /// The peer has it: a task id is known.
+    Working,
+    /// The agent waits for a person.
+    InputRequired,
+    /// The agent finished.
+    Completed,
+    /// The work failed, or could not be delivered.
+    Failed,
+    /// The peer refused the task.
+    Rejected,
+    /// Stopped by a person or by the budget.
+    Canceled,
+    /// The deadline passed.
+    Expired,
+    /// It may have run; nobody can say. Never sent again by itself.
+    Unknown,
+}
+
+impl DispatchState {
+    /// Whether this is an end.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Queued | Self::Sending | Self::Working | Self::InputRequired => false,
+            Self::Completed
+            | Self::Failed
+            | Self::Rejected
+            | Self::Canceled
+            | Self::Expired
+            | Self::Unknown => true,
+        }
+    }
+
+    /// The word that JSON, rows and people see.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sending => "sending",
+            Self::Working => "working",
+            Self::InputRequired => "input_required",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+            Self::Canceled => "canceled",
+            Self::Expired => "expired",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Reads the word back; `None` for any other text.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [
+            Self::Queued,
+            Self::Sending,
+            Self::Working,
+            Self::InputRequired,
+            Self::Completed,
+            Self::Failed,
+            Self::Rejected,
+            Self::Canceled,
+            Self::Expired,
+            Self::Unknown,
+        ]
+        .into_iter()
+        .find(|state| state.word() == word)
+    }
+}
+
+/// Why a dispatch ended as it did, beside its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// A person canceled it.
+    Canceled,
+    /// The grant was used up.
+    Budget,
+    /// The deadline passed.
+    Deadline,
+    /// The receiver died or was stopped during the turn.
+    Interrupted,
+    /// The agent failed.
+    AgentError,
+    /// The peer or the agent wants a login or another token.
+    Unauthenticated,
+    /// The peer could not be reached.
+    Unreachable,
+    /// The peer already has a turn on this context.
+    Duplicate,
+    /// A person resolved an unknown dispatch.
+    Resolved,
+}
+
+/// What the checks of `expected_output` said about the reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verification {
+    /// Every check held.
+    Verified,
+    /// There was nothing to check.
+    Unverified,
+    /// At least one check failed.
+    Rejected,
+}
+
+/// What can happen to a dispatch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// An attempt starts.
+    AttemptStarted,
+    /// The attempt surely did not arrive; another may follow.
+    AttemptFailed,
+    /// The peer accepted: a task id is known.
+    Accepted,
+    /// The agent waits for a person.
+    AskedPerson,
+    /// The agent goes on.
+    Resumed,
+    /// It ended so.
+    Ended(DispatchState),
+    /// A person decided about an unknown dispatch, or late news did.
+    Resolved(DispatchState),
+}
+
+/// The state that follows, or `None` when that cannot happen from here: the first end that is committed wins.
+#[must_use]
+pub fn next_state(state: DispatchState, progress: Progress) -> Option<DispatchState> {
+    use DispatchState as S;
+    match (state, progress) {
+        (S::Queued, Progress::AttemptStarted) => Some(S::Sending),
+        (S::Sending, Progress::AttemptFailed) => Some(S::Queued),
+        (S::Sending | S::Working, Progress::Accepted) => Some(S::Working),
+        (S::Sending | S::Working | S::InputRequired, Progress::AskedPerson) => {
+            Some(S::InputRequired)
+        }
+        (S::InputRequired | S::Working, Progress::Resumed) => Some(S::Working),
+        (S::Queued, Progress::Ended(S::Completed | S::Unknown)) => None,
+        (S::Queued | S::Sending | S::Working | S::InputRequired, Progress::Ended(end))
+            if end.is_final() =>
+        {
+            Some(end)
+        }
+        (S::Unknown, Progress::Resolved(end)) if end.is_final() && end != S::Unknown => Some(end),
+        _ => None,
+    }
+}

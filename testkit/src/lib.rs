@@ -1,0 +1,1 @@
+//! Stand-ins for tests and for trying fleet by hand.
