@@ -3,7 +3,11 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`domain`] | the words and rules, as plain data and functions |
+//! | [`config`] | fleet.toml |
 //! | [`control`] | what clients and the daemon say to each other |
+//! | [`daemon`] | the one process that owns a fleet's state |
 
+pub mod config;
 pub mod control;
+pub mod daemon;
 pub mod domain;

@@ -4,6 +4,8 @@
 //! Owns: what goes over the wire and what it means. Does not own: processes, databases,
 //! configuration files, or anything a terminal shows.
 
+pub mod client;
+pub mod clock;
 pub mod contract;
 pub mod ext;
 mod ids;

@@ -1,0 +1,5 @@
+//! The daemon: the one process that owns a fleet's state.
+//!
+//! Owns: the lock, the control socket, and the wiring of store, ledger, transcripts, dispatch and supervision.
+
+pub mod peers;
