@@ -6,7 +6,9 @@
 //! | [`config`] | fleet.toml |
 //! | [`control`] | what clients and the daemon say to each other |
 //! | [`daemon`] | the one process that owns a fleet's state |
+//! | [`cli`] | one file per subcommand |
 
+pub mod cli;
 pub mod config;
 pub mod control;
 pub mod daemon;
