@@ -3,6 +3,71 @@
 //! Owns: the raw form (serde, unknown keys refused), validation with every error naming file, line, key and remedy, and
 //! the trust in a file that was found by chance. Does not own: what is done with it.
 
+mod peek;
 mod types;
 
+use std::io::Read;
+use std::path::Path;
+
+use crate::domain::{ErrorKind, Failure};
+
+pub use peek::{DEFAULT_NAME, Peek, peek};
 pub use types::{Bands, FleetConfig, ForeignPeer, PeerConfig, PeerKind, ReceiverPeer};
+
+/// Largest fleet.toml that is read, in bytes: hundreds of peers, yet little enough to be read before every command.
+pub const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
+
+/// SHA-256 of a text, hex: what an acceptance of a fleet.toml names.
+#[must_use]
+pub fn hash_of(text: &str) -> String {
+    hex(&sha256(text.as_bytes()))
+}
+
+/// Lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// SHA-256.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).into()
+}
+
+/// Line and column, both from 1, of a byte offset; the column counts characters.
+#[must_use]
+fn position_of(text: &str, offset: usize) -> (usize, usize) {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    let before = &text[..offset];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let line = before.matches('\n').count() + 1;
+    (line, before[line_start..].chars().count() + 1)
+}
+
+/// Reads a fleet.toml: a regular file of at most [`MAX_CONFIG_BYTES`], in UTF-8.
+fn read_text(path: &Path) -> Result<String, Failure> {
+    let fail = |why: String| {
+        Failure::new(
+            ErrorKind::Config,
+            format!("{} cannot be read: {why}.", path.display()),
+            "Name another file with `--config PATH`, or correct this one.",
+        )
+    };
+    let meta = std::fs::metadata(path).map_err(|error| fail(error.to_string()))?;
+    if !meta.is_file() {
+        return Err(fail("it is no regular file".to_owned()));
+    }
+    if meta.len() > MAX_CONFIG_BYTES {
+        return Err(fail(format!("it is larger than {MAX_CONFIG_BYTES} bytes")));
+    }
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_CONFIG_BYTES).read_to_string(&mut text))
+        .map_err(|error| fail(error.to_string()))?;
+    Ok(text)
+}

@@ -2,12 +2,27 @@
 //!
 //! Owns: the types here, the framing and the client. Does not own: what the daemon does about a command.
 //!
-//! Framing: one JSON object a line, at most [`MAX_LINE_BYTES`]. The client sends [`Hello`] first, then [`Request`]s; the
-//! daemon answers each with one or more [`Response`]s of the same id, of which the last is `Done` or `Failed`.
+//! Framing: one JSON object a line, at most [`MAX_LINE_BYTES`]. The client sends [`Hello`] first, which the daemon answers
+//! with `Done` or `Failed` under the id 0; then [`Request`]s, each of which the daemon answers with one or more
+//! [`Response`]s of the same id, of which the last is `Done` or `Failed`.
 
+mod client;
+mod env;
+mod frame;
+mod launch;
+mod socket_path;
+mod target;
 mod types;
 
+pub use client::{AnswerStream, ControlHandle};
+pub use frame::{LineReader, line_reader, to_line};
+pub use launch::{DaemonReport, report_path};
+pub use socket_path::SocketPath;
+pub use target::{Places, Target};
 pub use types::*;
 
 /// Longest line either side accepts: the largest message (1 MiB) inside an envelope, with room for escapes.
 pub const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
+
+/// The id of what concerns the whole connection: the answer to [`Hello`].
+pub const CONNECTION_ID: u64 = 0;

@@ -1,0 +1,359 @@
+//! The client side of the control socket.
+//!
+//! Owns: connecting (and starting the daemon), calls, and streams of answers. Calls share one connection; each stream has
+//! one of its own, so that a reader who is slow holds up nobody but itself.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_stream::StreamExt;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::launch::{Fate, Launched, launch};
+use super::{
+    Answer, CONNECTION_ID, Command, Hello, LineReader, PROTOCOL, Request, Response, SocketPath,
+    Target, env, line_reader, to_line,
+};
+use crate::domain::{ErrorKind, Failure};
+
+/// How long a daemon may take from its start to its first answer.
+const START_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two looks for a daemon that is starting.
+const START_POLL: Duration = Duration::from_millis(10);
+/// A daemon that gave way to another which then did not come: start one again after this.
+const RELAUNCH_AFTER: Duration = Duration::from_secs(1);
+/// How long a daemon may take to answer the greeting.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// Calls that wait to be written: more than a person can have under way; further ones wait.
+const CALLS: usize = 64;
+
+type Pending = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<Result<Answer, Failure>>>>>>;
+
+/// A connection to a fleet's daemon; clone it to share it. Dropping the last clone closes it.
+#[derive(Debug, Clone)]
+pub struct ControlHandle {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    target: Target,
+    next_id: AtomicU64,
+    calls: mpsc::Sender<Vec<u8>>,
+    pending: Pending,
+    _reader: AbortOnDropHandle<()>,
+    _writer: AbortOnDropHandle<()>,
+}
+
+impl ControlHandle {
+    /// Connects to the fleet's daemon; starts it when none runs.
+    ///
+    /// # Errors
+    /// What the daemon could not start for, or a [`Failure`] of kind `daemon` when none answers within 5 s, or when it is of
+    /// another version or serves another file.
+    pub async fn connect(target: &Target) -> Result<Self, Failure> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        let mut launched: Option<(Launched, Instant)> = None;
+        loop {
+            if let Some(line) = Line::open(target).await? {
+                return Ok(Self::over(target, line));
+            }
+            let again = match &mut launched {
+                None => true,
+                Some((child, since)) => match child.fate(&target.state_dir) {
+                    Fate::Running => false,
+                    Fate::GaveWay => since.elapsed() > RELAUNCH_AFTER,
+                    Fate::Failed(failure) => return Err(failure),
+                },
+            };
+            if again {
+                launched = Some((launch(target)?, Instant::now()));
+            }
+            if Instant::now() >= deadline {
+                return Err(no_answer(target));
+            }
+            tokio::time::sleep(START_POLL).await;
+        }
+    }
+
+    /// Connects to the fleet's daemon if one runs; never starts one.
+    ///
+    /// # Errors
+    /// A [`Failure`] when one runs but cannot be used.
+    pub async fn connect_running(target: &Target) -> Result<Option<Self>, Failure> {
+        let line = Line::open(target).await?;
+        Ok(line.map(|line| Self::over(target, line)))
+    }
+
+    fn over(target: &Target, line: Line) -> Self {
+        let pending: Pending = Arc::new(Mutex::new(Some(HashMap::new())));
+        let (calls, queue) = mpsc::channel(CALLS);
+        let reader = tokio::spawn(read_answers(line.reader, Arc::clone(&pending)));
+        let writer = tokio::spawn(write_calls(line.writer, queue));
+        Self {
+            inner: Arc::new(Inner {
+                target: target.clone(),
+                next_id: AtomicU64::new(CONNECTION_ID + 1),
+                calls,
+                pending,
+                _reader: AbortOnDropHandle::new(reader),
+                _writer: AbortOnDropHandle::new(writer),
+            }),
+        }
+    }
+
+    /// The fleet it is connected to; to connect again after the daemon went away.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.inner.target
+    }
+
+    /// Sends a command and waits for its first answer ([`Answer::Done`] when it has no other).
+    ///
+    /// # Errors
+    /// What the daemon answered, or a [`Failure`] of kind `daemon` when the connection is lost; then the command may or may
+    /// not have been done.
+    pub async fn call(&self, command: Command) -> Result<Answer, Failure> {
+        let inner = &self.inner;
+        let request = request(
+            inner.next_id.fetch_add(1, Ordering::Relaxed),
+            command,
+            &inner.target,
+        );
+        let line = to_line(&request)?;
+        let (reply, answer) = oneshot::channel();
+        match &mut *inner.pending.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(pending) => pending.insert(request.id, reply),
+            None => return Err(went_away()),
+        };
+        if inner.calls.send(line).await.is_err() {
+            return Err(went_away());
+        }
+        answer.await.unwrap_or_else(|_| Err(went_away()))
+    }
+
+    /// Sends a command and gives its answers as they come. Never starts a daemon.
+    ///
+    /// # Errors
+    /// A [`Failure`] of kind `daemon` when the daemon went away.
+    pub async fn stream(&self, command: Command) -> Result<AnswerStream, Failure> {
+        let target = &self.inner.target;
+        let Some(mut line) = Line::open(target).await? else {
+            return Err(went_away());
+        };
+        let bytes = to_line(&request(CONNECTION_ID + 1, command, target))?;
+        line.writer
+            .write_all(&bytes)
+            .await
+            .map_err(|_| went_away())?;
+        Ok(AnswerStream { line: Some(line) })
+    }
+}
+
+/// The answers to one command. Dropping it ends the command where it is one that follows.
+#[derive(Debug)]
+pub struct AnswerStream {
+    line: Option<Line>,
+}
+
+impl AnswerStream {
+    /// The next answer; `None` after the last. An error is the last. Dropping a pending call loses nothing.
+    pub async fn next(&mut self) -> Option<Result<Answer, Failure>> {
+        let line = self.line.as_mut()?;
+        let answer = match read_response(&mut line.reader).await {
+            Ok(Some(response)) => match response.body {
+                Answer::Done => None,
+                Answer::Failed(failure) => Some(Err(failure)),
+                answer => return Some(Ok(answer)),
+            },
+            Ok(None) => Some(Err(went_away())),
+            Err(failure) => Some(Err(failure)),
+        };
+        self.line = None;
+        answer
+    }
+}
+
+/// One greeted connection.
+#[derive(Debug)]
+struct Line {
+    reader: LineReader,
+    writer: OwnedWriteHalf,
+}
+
+impl Line {
+    /// `None` when no daemon listens, or the one that did is just ending.
+    async fn open(target: &Target) -> Result<Option<Self>, Failure> {
+        let socket = SocketPath::find(&target.state_dir);
+        let stream = match UnixStream::connect(&socket.path).await {
+            Ok(stream) => stream,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(unreachable(&socket.path, &error)),
+        };
+        socket.prove()?;
+        let owner = stream.peer_cred().map(|credentials| credentials.uid());
+        if owner.ok() != Some(rustix::process::getuid().as_raw()) {
+            return Err(Failure::new(
+                ErrorKind::Daemon,
+                format!(
+                    "What listens on {} does not belong to this user.",
+                    socket.path.display()
+                ),
+                "Name a state folder of your own with `--state-dir PATH`.",
+            ));
+        }
+        let (read, writer) = stream.into_split();
+        let line = Self {
+            reader: line_reader(read),
+            writer,
+        };
+        match tokio::time::timeout(HELLO_TIMEOUT, line.greet(target)).await {
+            Ok(greeted) => greeted,
+            Err(_) => Err(no_answer(target)),
+        }
+    }
+
+    async fn greet(mut self, target: &Target) -> Result<Option<Self>, Failure> {
+        let hello = Hello {
+            protocol: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            config: target.config.to_string_lossy().into_owned(),
+            config_is_explicit: target.explicit,
+        };
+        if self.writer.write_all(&to_line(&hello)?).await.is_err() {
+            return Ok(None);
+        }
+        match read_response(&mut self.reader).await {
+            Ok(Some(response)) => match response.body {
+                Answer::Failed(failure) => Err(failure),
+                // Any answer to the greeting that is no refusal opens the connection.
+                _greeted => Ok(Some(self)),
+            },
+            Ok(None) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+async fn read_answers(mut reader: LineReader, pending: Pending) {
+    while let Ok(Some(response)) = read_response(&mut reader).await {
+        let waiting = match &mut *pending.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(pending) => pending.remove(&response.id),
+            None => None,
+        };
+        let Some(waiting) = waiting else { continue };
+        let answer = match response.body {
+            Answer::Failed(failure) => Err(failure),
+            answer => Ok(answer),
+        };
+        // Who asked may have stopped waiting; the answer is then nobody's.
+        let _ = waiting.send(answer);
+    }
+    // Dropping the waiting ends tells each caller that the daemon went away.
+    drop(
+        pending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(),
+    );
+}
+
+async fn write_calls(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Vec<u8>>) {
+    while let Some(line) = queue.recv().await {
+        if writer.write_all(&line).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read_response(reader: &mut LineReader) -> Result<Option<Response>, Failure> {
+    let line = match reader.next().await {
+        Some(Ok(line)) => line,
+        // A connection that breaks is a daemon that went away, like one that ends.
+        Some(Err(_)) | None => return Ok(None),
+    };
+    serde_json::from_str(&line).map(Some).map_err(|error| {
+        Failure::new(
+            ErrorKind::Daemon,
+            format!("The daemon said something this version does not understand: {error}."),
+            "Run `fleet daemon stop`, then the command again.",
+        )
+    })
+}
+
+fn request(id: u64, command: Command, target: &Target) -> Request {
+    let env = if starts_receivers(&command) {
+        env::pick(std::env::vars_os(), &target.env_names)
+    } else {
+        Vec::new()
+    };
+    Request { id, command, env }
+}
+
+fn starts_receivers(command: &Command) -> bool {
+    match command {
+        Command::Submit(_) | Command::Deploy { .. } | Command::Start { .. } => true,
+        Command::Snapshot { .. }
+        | Command::Wait { .. }
+        | Command::Show { .. }
+        | Command::List { .. }
+        | Command::Cancel { .. }
+        | Command::AnswerPermission { .. }
+        | Command::Resolve { .. }
+        | Command::Follow { .. }
+        | Command::Stop { .. }
+        | Command::Status
+        | Command::Budgets { .. }
+        | Command::Transcripts { .. }
+        | Command::Trust { .. }
+        | Command::StopDaemon => false,
+    }
+}
+
+fn is_absent(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as Io;
+    match error.kind() {
+        Io::NotFound | Io::ConnectionRefused | Io::ConnectionReset => true,
+        // The accept queue is full: the daemon is there and busy; asking again is all one can do.
+        Io::WouldBlock => true,
+        _ => false,
+    }
+}
+
+fn unreachable(path: &PathBuf, error: &std::io::Error) -> Failure {
+    Failure::new(
+        ErrorKind::Daemon,
+        format!(
+            "The daemon's socket {} cannot be reached: {error}.",
+            path.display()
+        ),
+        "See that the state folder is yours, or name another with `--state-dir PATH`.",
+    )
+}
+
+fn no_answer(target: &Target) -> Failure {
+    Failure::new(
+        ErrorKind::Daemon,
+        "The daemon does not answer.",
+        format!(
+            "Look into {}, or run `fleet daemon run` in a terminal to see what it says.",
+            target.state_dir.join("daemon.log").display()
+        ),
+    )
+}
+
+fn went_away() -> Failure {
+    Failure::new(
+        ErrorKind::Daemon,
+        "The daemon went away before it answered.",
+        "Run the command again: it starts the daemon, and what was stored goes on.",
+    )
+}
