@@ -3,9 +3,14 @@
 //! Owns: the server, the durable tasks, the adapters and the processes below them. Does not own: which receivers there
 //! should be, their ports and tokens (the daemon), or what a dispatch may spend over time (the ledger).
 
+#![deny(missing_docs)]
+
 pub mod adapter;
 pub mod child;
 pub mod config;
+pub mod folder;
 mod mode;
+mod serve;
 
 pub use mode::{Mode, ModeError};
+pub use serve::{ServeError, serve};
