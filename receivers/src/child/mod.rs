@@ -1,11 +1,29 @@
 //! The processes of a turn: starting them marked, stopping them, and leaving none.
 //!
 //! Owns: argv-only spawning with a chosen environment, the marker `FLEET_TURN=<receiver>/<task>`, the child subreaper, the
-//! sweep. Does not own: what the processes say.
+//! sweep, bounded reading of what a process says. Does not own: what it means.
+//!
+//! What dies with a turn: the leader, its process group, its descendants as they stand when it is killed, and whatever still
+//! bears the marker, in whatever session or group. The limit: a process that left its parent (double fork), left the group
+//! (`setsid`) and replaced its environment by one without the marker is not found; nor is anything outside this kernel's
+//! `/proc` (containers of a daemon, remote hosts). On systems without `/proc` the group is all that is killed.
+
+mod env;
+mod lines;
+mod proc;
+mod reap;
+mod registry;
+mod spawn;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use env::ChildEnv;
+pub use lines::{Line, Lines, Tail};
+pub use reap::{become_subreaper, reap_orphans};
+pub use spawn::{Child, SpawnError, Spawner, Stdin, Stop, StopSignal, stop};
+pub use sweep::{SweepReport, sweep};
 
 /// Names the receiver and the task in the environment of every process of a turn.
 pub const MARKER: &str = "FLEET_TURN";
-
-/// Starts processes for one turn.
-#[derive(Debug, Clone)]
-pub struct Spawner;
