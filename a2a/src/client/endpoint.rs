@@ -70,6 +70,44 @@ pub struct Endpoint {
     pub token: Option<Secret>,
     /// What the card said.
     pub card: Arc<PeerCard>,
+    /// Whether the peer must answer a nonce before it is sent the token again after a broken connection.
+    pub proof: ProofRule,
+}
+
+/// Whether a peer proves itself, see [`crate::health`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ProofRule {
+    /// Somebody else's agent: there is nothing to ask.
+    #[default]
+    None,
+    /// A receiver of ours: `/health?nonce=` proves that it knows the token.
+    Health,
+}
+
+impl Endpoint {
+    /// An endpoint whose peer proves nothing.
+    #[must_use]
+    pub fn new(
+        rpc_url: Url,
+        rest_url: Option<Url>,
+        token: Option<Secret>,
+        card: Arc<PeerCard>,
+    ) -> Self {
+        Self {
+            rpc_url,
+            rest_url,
+            token,
+            card,
+            proof: ProofRule::None,
+        }
+    }
+
+    /// The same, as a receiver of ours that proves itself after each broken connection.
+    #[must_use]
+    pub fn proving(mut self) -> Self {
+        self.proof = ProofRule::Health;
+        self
+    }
 }
 
 /// What we use of an agent card.

@@ -3,6 +3,10 @@
 //! Owns: the validated types. `raw` (the unvalidated JSON form), checking of replies and folding live in files of
 //! their own beside this one.
 
+mod violation;
+
+pub use violation::{ContractError, Violation, shown_text, shown_value};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
