@@ -4,7 +4,12 @@
 //! the trust in a file that was found by chance. Does not own: what is done with it.
 
 mod peek;
+mod problem;
+mod raw;
+pub mod trust;
 mod types;
+mod validate;
+mod validate_peer;
 
 use std::io::Read;
 use std::path::Path;
@@ -12,10 +17,27 @@ use std::path::Path;
 use crate::domain::{ErrorKind, Failure};
 
 pub use peek::{DEFAULT_NAME, Peek, peek};
+pub use problem::{ConfigError, Problem};
 pub use types::{Bands, FleetConfig, ForeignPeer, PeerConfig, PeerKind, ReceiverPeer};
+pub use validate::parse;
 
 /// Largest fleet.toml that is read, in bytes: hundreds of peers, yet little enough to be read before every command.
 pub const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
+
+/// Reads and checks a fleet.toml.
+///
+/// # Errors
+/// A [`Failure`] of kind `config` that names every mistake with its file, line, key and remedy.
+pub fn load(path: &Path) -> Result<FleetConfig, Failure> {
+    let text = read_text(path)?;
+    Ok(parse(path, &text, home().as_deref())?)
+}
+
+/// What `~` means to this process.
+#[must_use]
+pub fn home() -> Option<std::path::PathBuf> {
+    directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned())
+}
 
 /// SHA-256 of a text, hex: what an acceptance of a fleet.toml names.
 #[must_use]
@@ -49,8 +71,11 @@ fn position_of(text: &str, offset: usize) -> (usize, usize) {
     (line, before[line_start..].chars().count() + 1)
 }
 
-/// Reads a fleet.toml: a regular file of at most [`MAX_CONFIG_BYTES`], in UTF-8.
-fn read_text(path: &Path) -> Result<String, Failure> {
+/// The text of a fleet.toml: a regular file of at most [`MAX_CONFIG_BYTES`], in UTF-8.
+///
+/// # Errors
+/// A [`Failure`] of kind `config` when it cannot be read.
+pub fn read_text(path: &Path) -> Result<String, Failure> {
     let fail = |why: String| {
         Failure::new(
             ErrorKind::Config,
@@ -71,3 +96,6 @@ fn read_text(path: &Path) -> Result<String, Failure> {
         .map_err(|error| fail(error.to_string()))?;
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests;
