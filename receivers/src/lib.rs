@@ -11,6 +11,7 @@ pub mod config;
 pub mod folder;
 mod mode;
 mod serve;
+mod store;
 
 pub use mode::{Mode, ModeError};
 pub use serve::{ServeError, serve};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use fleet_a2a::contract::Contract;
 use fleet_a2a::ext::{Decision, PermissionRequest, Refusal, Usage};
 use fleet_a2a::types::Part;
-use fleet_a2a::{ContextId, TaskId};
+use fleet_a2a::{ContextId, MessageId, TaskId};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -41,6 +41,8 @@ pub struct Turn {
     pub task: TaskId,
     /// The conversation.
     pub context: ContextId,
+    /// The message that asked for it; the conformance suites of `echo` tell by its prefix what to do.
+    pub message: MessageId,
     /// The message's parts as they came; `echo` answers the first.
     pub parts: Vec<Part>,
     /// The instruction with the given fields folded in, for agents that read text.
