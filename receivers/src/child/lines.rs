@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::io;
 
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Lines of standard error kept for a failure's message.
 const TAIL_LINES: usize = 12;
@@ -31,52 +31,50 @@ pub enum Line {
     },
 }
 
-/// Reads lines of at most `max` bytes. [`Lines::next`] may be dropped and called again without loss.
+/// Cuts bytes into lines of at most `max` bytes.
 #[derive(Debug)]
-pub struct Lines<R> {
-    reader: R,
+pub struct Splitter {
     max: usize,
     line: Vec<u8>,
     /// Bytes of the present line that were dropped because it passed the bound.
     skipped: u64,
 }
 
-impl<R: AsyncBufRead + Unpin> Lines<R> {
-    /// Reads from `reader`, skipping lines of more than `max` bytes.
-    pub fn new(reader: R, max: usize) -> Self {
+impl Splitter {
+    /// Skips lines of more than `max` bytes.
+    #[must_use]
+    pub fn new(max: usize) -> Self {
         Self {
-            reader,
             max,
             line: Vec::new(),
             skipped: 0,
         }
     }
 
-    /// The next line, or `None` at the end. A last line without an end is a line too.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub async fn next(&mut self) -> io::Result<Option<Line>> {
-        loop {
-            let available = self.reader.fill_buf().await?;
-            if available.is_empty() {
-                let unfinished = !self.line.is_empty() || self.skipped > 0;
-                return Ok(unfinished.then(|| self.take()));
-            }
-            let end = available.iter().position(|byte| *byte == b'\n');
-            let piece = &available[..end.unwrap_or(available.len())];
-            if self.skipped > 0 || self.line.len() + piece.len() > self.max {
-                self.skipped += (self.line.len() + piece.len()) as u64;
+    /// Takes bytes; gives the lines that they complete.
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (text, ended) = match piece.split_last() {
+                Some((b'\n', text)) => (text, true),
+                Some(_) | None => (piece, false),
+            };
+            if self.skipped > 0 || self.line.len() + text.len() > self.max {
+                self.skipped += (self.line.len() + text.len()) as u64;
                 self.line.clear();
             } else {
-                self.line.extend_from_slice(piece);
+                self.line.extend_from_slice(text);
             }
-            let used = end.map_or(available.len(), |end| end + 1);
-            self.reader.consume(used);
-            if end.is_some() {
-                return Ok(Some(self.take()));
+            if ended {
+                lines.push(self.take());
             }
         }
+        lines
+    }
+
+    /// A last line without an end.
+    pub fn finish(&mut self) -> Option<Line> {
+        (!self.line.is_empty() || self.skipped > 0).then(|| self.take())
     }
 
     fn take(&mut self) -> Line {
@@ -97,6 +95,44 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
                 text: String::from_utf8_lossy(error.as_bytes()).into_owned(),
                 replaced: true,
             },
+        }
+    }
+}
+
+/// Reads lines of at most so many bytes. [`Lines::next`] may be dropped and called again without loss.
+#[derive(Debug)]
+pub struct Lines<R> {
+    reader: R,
+    splitter: Splitter,
+    chunk: Vec<u8>,
+    ready: VecDeque<Line>,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    /// Reads from `reader`, skipping lines of more than `max` bytes.
+    pub fn new(reader: R, max: usize) -> Self {
+        Self {
+            reader,
+            splitter: Splitter::new(max),
+            chunk: vec![0; CHUNK_BYTES],
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// The next line, or `None` at the end. A last line without an end is a line too.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn next(&mut self) -> io::Result<Option<Line>> {
+        loop {
+            if let Some(line) = self.ready.pop_front() {
+                return Ok(Some(line));
+            }
+            let count = self.reader.read(&mut self.chunk).await?;
+            if count == 0 {
+                return Ok(self.splitter.finish());
+            }
+            self.ready.extend(self.splitter.push(&self.chunk[..count]));
         }
     }
 }
@@ -151,11 +187,18 @@ mod tests {
     use super::*;
 
     async fn all(input: &[u8], max: usize) -> Vec<Line> {
-        let mut lines = Lines::new(tokio::io::BufReader::with_capacity(3, input), max);
+        let mut lines = Lines::new(input, max);
         let mut found = Vec::new();
         while let Some(line) = lines.next().await.unwrap() {
             found.push(line);
         }
+        let mut splitter = Splitter::new(max);
+        let mut in_pieces: Vec<Line> = input
+            .chunks(3)
+            .flat_map(|piece| splitter.push(piece))
+            .collect();
+        in_pieces.extend(splitter.finish());
+        assert_eq!(found, in_pieces, "the pieces it came in make no difference");
         found
     }
 

@@ -20,7 +20,7 @@ mod tests;
 mod tree;
 
 pub use env::ChildEnv;
-pub use lines::{Line, Lines, Tail};
+pub use lines::{Line, Lines, Splitter, Tail};
 pub use reap::{become_subreaper, reap_orphans};
 pub use spawn::{Child, SpawnError, Spawner, Stdin, Stop, StopSignal, stop};
 pub use sweep::{SweepReport, sweep};

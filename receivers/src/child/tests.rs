@@ -167,10 +167,7 @@ async fn a_child_sees_its_marker_its_repo_and_no_descriptor_of_ours() {
     let mut child = spawner("env/a", &task, dir.path())
         .spawn(&sh(script), Stdin::Null)
         .unwrap();
-    let mut lines = Lines::new(
-        tokio::io::BufReader::new(child.take_stdout().unwrap()),
-        1_000,
-    );
+    let mut lines = Lines::new(child.take_stdout().unwrap(), 1_000);
     let mut said = Vec::new();
     while let Some(Line::Text { text, .. }) = lines.next().await.unwrap() {
         said.push(text.trim().to_owned());
