@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fleet_a2a::contract::{Contract, ReplyTo};
-use fleet_a2a::{ContextId, TaskId};
+use fleet_a2a::{ContextId, MessageId, TaskId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
@@ -42,6 +42,7 @@ fn start(config: &ReceiverConfig, prompt: &str) -> Running {
         spawner: Spawner::new(&config.receiver_id, &task, config.repo.clone(), env),
         task,
         context: ContextId::mint(),
+        message: MessageId::mint(),
         parts: Vec::new(),
         prompt: prompt.to_owned(),
         contract: Arc::new(Contract {
