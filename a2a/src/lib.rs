@@ -13,6 +13,7 @@ pub mod ext;
 pub mod health;
 mod ids;
 pub mod normalise;
+pub mod rpc;
 pub mod types;
 
 pub use ids::{ContextId, IdError, MAX_ID_CHARS, MessageId, TaskId};

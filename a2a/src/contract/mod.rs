@@ -3,8 +3,18 @@
 //! Owns: the validated types. `raw` (the unvalidated JSON form), checking of replies and folding live in files of
 //! their own beside this one.
 
+mod check;
+mod encode;
+mod expectation;
+mod fold;
+mod raw;
+mod reference_loop;
 mod violation;
 
+pub use check::{Verdict, check_reply};
+pub use encode::{Caller, Outbound, ReceivedDispatch, answer_message, encode_message};
+pub use fold::{fold, fold_with_deadline};
+pub use raw::{ContractRules, RawContract};
 pub use violation::{ContractError, Violation, shown_text, shown_value};
 
 use serde::{Deserialize, Serialize};
@@ -140,3 +150,6 @@ impl From<ReplyTo> for String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

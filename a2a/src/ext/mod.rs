@@ -4,10 +4,15 @@
 
 pub mod dispatch;
 pub mod events;
+mod parts;
 pub mod usage;
 
 pub use dispatch::{DispatchMeta, Grant};
 pub use events::{
     Choice, Decision, EndReason, FleetEvent, PermissionAnswer, PermissionRequest, Refusal,
+};
+pub use parts::{
+    Answer, Metadata, answer_of, event_part, events_in, events_of, usage_in, usage_metadata,
+    usage_of,
 };
 pub use usage::Usage;
