@@ -7,9 +7,11 @@
 //! | [`control`] | what clients and the daemon say to each other |
 //! | [`daemon`] | the one process that owns a fleet's state |
 //! | [`cli`] | one file per subcommand |
+//! | [`telemetry`] | the log of a process, in a file |
 
 pub mod cli;
 pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod domain;
+pub mod telemetry;

@@ -1,21 +1,67 @@
 //! The binary: parse, telemetry, run, exit code.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
-use fleet::cli::{self, Cli};
+use fleet::cli::{self, Cli, Command, GlobalArgs};
+use fleet::domain::{ErrorKind, Failure};
+use tokio::runtime::{Builder, Runtime};
+
+/// The work is I/O: two threads carry it, and each more would cost every receiver memory.
+const WORKER_THREADS: usize = 2;
+/// How long a blocking call, such as a read of the terminal, may keep the process after its work is done.
+const LEAVE_WITHIN: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
     let Cli { global, command } = Cli::parse();
-    let Some(command) = command else {
-        return ExitCode::FAILURE;
+    let _telemetry = cli::start_log(&global, command.as_ref());
+    let code = match runtime() {
+        Ok(runtime) => {
+            let code = runtime.block_on(run(&global, command));
+            runtime.shutdown_timeout(LEAVE_WITHIN);
+            code
+        }
+        Err(failure) => told(&global, &failure),
     };
-    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    ExitCode::from(code)
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    let built = Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
         .enable_all()
-        .build()
-    else {
-        return ExitCode::FAILURE;
-    };
-    ExitCode::from(runtime.block_on(cli::run(global, command)))
+        .build();
+    built.map_err(|error| {
+        Failure::new(
+            ErrorKind::Internal,
+            format!("The system gives no threads: {error}."),
+            "Look at the limits of this user: ulimit -a",
+        )
+    })
+}
+
+async fn run(global: &GlobalArgs, command: Option<Command>) -> u8 {
+    match command {
+        Some(command) => cli::run(global, command).await,
+        None => console(global)
+            .await
+            .unwrap_or_else(|failure| told(global, &failure)),
+    }
+}
+
+/// `fleet` alone.
+#[allow(clippy::unused_async, reason = "the console behind this is async")]
+async fn console(global: &GlobalArgs) -> Result<u8, Failure> {
+    let _target = cli::target(global)?;
+    Err(Failure::new(
+        ErrorKind::Internal,
+        "The console is not part of this build.",
+        "fleet --help",
+    ))
+}
+
+fn told(global: &GlobalArgs, failure: &Failure) -> u8 {
+    cli::fail(global, failure);
+    failure.kind.exit_code()
 }

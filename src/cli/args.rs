@@ -25,17 +25,20 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
+/// Keeps the options that every command takes apart from its own.
+const EVERY_COMMAND: &str = "For every command";
+
 /// What holds for every command.
 #[derive(Debug, Clone, Default, Args)]
 pub struct GlobalArgs {
     /// The fleet.toml; else ./fleet.toml, else the one in your configuration directory
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", help_heading = EVERY_COMMAND)]
     pub config: Option<PathBuf>,
     /// Where this fleet keeps its state; else FLEET_STATE_DIR, else your state directory
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERY_COMMAND)]
     pub state_dir: Option<PathBuf>,
     /// Print JSON instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERY_COMMAND)]
     pub json: bool,
 }
 
@@ -169,7 +172,8 @@ pub struct IdArgs {
 pub struct AnswerArgs {
     /// The dispatch
     pub id: String,
-    /// Whether the agent may
+    /// This once; no; or this and everything like it, for the conversation
+    #[arg(value_name = "allow|deny|always", hide_possible_values = true)]
     pub decision: DecisionArg,
     /// Told to the agent with a denial
     #[arg(long, value_name = "TEXT")]
@@ -196,6 +200,7 @@ pub struct ResolveArgs {
     /// The dispatch
     pub id: String,
     /// How it ended
+    #[arg(value_name = "completed|failed|canceled", hide_possible_values = true)]
     pub state: ResolvedState,
 }
 
@@ -283,7 +288,8 @@ pub enum DaemonCommand {
 
 /// `fleet serve`.
 #[derive(Debug, Args)]
-#[group(id = "what", required = true, multiple = false, args = ["receiver", "mode"])]
+#[group(skip)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["receiver", "mode"])))]
 pub struct ServeArgs {
     /// A receiver's folder, as deploy writes it
     #[arg(long, value_name = "DIR")]

@@ -51,9 +51,15 @@ pub(crate) fn dispatch(view: &DispatchView) -> Result<Value, Failure> {
 }
 
 /// An object with the same keys, for what was refused before there was a dispatch.
-pub(crate) fn refused_dispatch(peer: Option<&str>, failure: &Failure) -> Value {
+///
+/// `dispatch_id` is the one that was asked for; the one that stands in the way is named by the error.
+pub(crate) fn refused_dispatch(
+    dispatch_id: Option<&str>,
+    peer: Option<&str>,
+    failure: &Failure,
+) -> Value {
     json!({
-        "dispatch_id": failure.dispatch_id,
+        "dispatch_id": dispatch_id,
         "peer": peer,
         "state": null,
         "reason": null,
@@ -146,6 +152,7 @@ mod tests {
     fn the_dispatch_object_has_the_promised_keys_in_order() {
         let value = dispatch(&samples::completed()).unwrap();
         let refusal = refused_dispatch(
+            None,
             Some("echo"),
             &Failure::new(ErrorKind::Contract, "No.", "Do.").about(DispatchId::mint()),
         );

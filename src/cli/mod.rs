@@ -4,14 +4,33 @@
 //! over the control socket and shows the answer. Two doors lead further: `daemon` runs the daemon, `serve` a receiver.
 
 pub mod args;
+mod budget;
+mod config;
 mod daemon;
+mod deploy;
+mod dispatches;
+mod exit;
+mod input;
 mod json;
+mod log;
 mod output;
+mod peers;
 #[cfg(test)]
 mod samples;
+mod send;
 mod serve;
+mod session;
+mod start;
+mod status;
+mod stop;
+mod table;
+mod text;
+mod transcripts;
+mod trust;
 
 pub use args::{Cli, Command, GlobalArgs};
+pub use log::start_log;
+pub use session::target;
 
 use crate::domain::Failure;
 
@@ -19,14 +38,32 @@ use crate::domain::Failure;
 pub type CommandResult = Result<u8, Failure>;
 
 /// Runs one command and returns the exit code; failures have been told to the person by then.
-pub async fn run(global: GlobalArgs, command: Command) -> u8 {
+pub async fn run(global: &GlobalArgs, command: Command) -> u8 {
     let outcome = match command {
-        Command::Daemon(args) => daemon::execute(&global, args).await,
-        Command::Serve(args) => serve::execute(&global, args).await,
-        _ => Ok(2),
+        Command::Peers => peers::execute(global).await,
+        Command::Status => status::execute(global).await,
+        Command::Deploy(args) => deploy::execute(global, &args).await,
+        Command::Start(args) => start::execute(global, &args).await,
+        Command::Stop(args) => stop::execute(global, &args).await,
+        Command::Send(args) => send::execute(global, &args).await,
+        Command::Dispatches(args) => dispatches::execute(global, args).await,
+        Command::Budget(args) => budget::execute(global, &args).await,
+        Command::Transcripts(args) => transcripts::execute(global, args).await,
+        Command::Trust(args) => trust::execute(global, &args).await,
+        Command::Daemon(args) => daemon::execute(global, args).await,
+        Command::Serve(args) => serve::execute(global, args).await,
+        Command::Config(args) => config::execute(global, &args),
     };
     outcome.unwrap_or_else(|failure| {
-        output::failure(&failure);
+        fail(global, &failure);
         failure.kind.exit_code()
     })
+}
+
+/// Tells a failure: in words on standard error, and with `--json` as `{"error": ...}` on standard output too.
+pub fn fail(global: &GlobalArgs, failure: &Failure) {
+    if global.json && output::json(&serde_json::json!({ "error": failure })).is_err() {
+        // Standard output is what failed; standard error still tells the first failure.
+    }
+    output::failure(failure);
 }

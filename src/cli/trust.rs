@@ -1,0 +1,102 @@
+//! `fleet trust`: shows what this fleet.toml would run, and accepts it.
+//!
+//! Owns: asking the person. An acceptance names the hash that was shown, so that a file which changes while the person
+//! reads is not accepted. Does not own: what trust means, see [`crate::config`].
+
+use std::io;
+
+use super::args::{GlobalArgs, TrustArgs};
+use super::session::{Session, unexpected};
+use super::{CommandResult, exit, output};
+use crate::control::{Answer, Command, TrustView};
+use crate::domain::{ErrorKind, Failure, SafeText};
+
+/// Does `fleet trust`.
+pub(crate) async fn execute(global: &GlobalArgs, args: &TrustArgs) -> CommandResult {
+    let session = Session::open(global).await?;
+    let mut view = trust(&session, None).await?;
+    if !global.json {
+        output::text(&words(&view))?;
+    }
+    if !view.accepted {
+        if !args.yes && !may_accept(global)? {
+            if global.json {
+                output::json(&view)?;
+            }
+            return Err(declined());
+        }
+        view = trust(&session, Some(view.hash)).await?;
+        if !global.json {
+            output::text(&SafeText::of("Accepted."))?;
+        }
+    }
+    if global.json {
+        output::json(&view)?;
+    }
+    Ok(exit::DONE)
+}
+
+async fn trust(session: &Session, accept: Option<String>) -> Result<TrustView, Failure> {
+    match session.call(Command::Trust { accept }).await? {
+        Answer::Trust(view) => Ok(*view),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn words(view: &TrustView) -> SafeText {
+    let would = view.would.iter();
+    let would: String = would
+        .map(|line| format!("  {}\n", line.safe_line()))
+        .collect();
+    let verdict = if view.accepted {
+        "It is accepted."
+    } else {
+        "It is not accepted yet: only echo peers start, and no other address is contacted."
+    };
+    SafeText::of(&format!("{} would\n{would}{verdict}", view.config))
+}
+
+/// Asks; only a person at a terminal can answer.
+fn may_accept(global: &GlobalArgs) -> Result<bool, Failure> {
+    if global.json || !output::can_ask() {
+        return Ok(false);
+    }
+    output::ask(&SafeText::of("Accept this? [y/N]"));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(|error| {
+        Failure::new(
+            ErrorKind::Usage,
+            format!("Your answer cannot be read: {error}."),
+            "fleet trust --yes",
+        )
+    })?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn declined() -> Failure {
+    Failure::new(
+        ErrorKind::Untrusted,
+        "This fleet.toml was not accepted.",
+        "Read what it would run; then run fleet trust in a terminal and answer y, or fleet trust --yes.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_shows_what_would_run_made_safe() {
+        let view = TrustView {
+            config: "/repo/fleet.toml".to_owned(),
+            hash: "ab".to_owned(),
+            accepted: false,
+            would: vec!["run [\"./x\u{1b}[8m\"] for peer lint".into()],
+        };
+        insta::assert_snapshot!(words(&view), @r#"
+        /repo/fleet.toml would
+          run ["./x␛[8m"] for peer lint
+        It is not accepted yet: only echo peers start, and no other address is contacted.
+        "#);
+    }
+}
