@@ -3,8 +3,12 @@
 //! Owns: every SQL statement of the daemon, the schema and its migrations, one writing connection and a few reading
 //! ones. Does not own: what the rows mean; dispatch, ledger and supervisor do.
 
+mod answers;
+mod dispatches;
 mod error;
+mod ledger;
 mod receivers;
+mod rows;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,8 +18,14 @@ use sqlx::sqlite::{
 };
 use sqlx::{Sqlite, Transaction};
 
+pub use answers::AnswerRow;
+pub use dispatches::{AttemptRow, Standing};
+pub(crate) use dispatches::{find, insert, standing};
 pub use error::StoreError;
+pub use ledger::{Balance, Entry, EntryKind};
+pub(crate) use ledger::{balance, insert as insert_entry};
 pub use receivers::ReceiverRow;
+pub use rows::{DispatchRow, Identity, Outcome, Times, TranscriptPlace, WireIds};
 
 /// The migrations, in order; the schema's number is how many of them were run.
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];

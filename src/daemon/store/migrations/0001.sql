@@ -18,7 +18,6 @@ CREATE TABLE dispatches (
     deadline_at_ms    INTEGER NOT NULL,
     ended_at_ms       INTEGER,
     cancel_at_ms      INTEGER,                 -- when a person asked for the end
-    late              INTEGER NOT NULL DEFAULT 0,
     granted           TEXT NOT NULL,           -- JSON
     usage             TEXT NOT NULL,           -- JSON, running totals
     transcript_base   TEXT NOT NULL,           -- the folder whose parents are trusted

@@ -1,0 +1,111 @@
+//! The guard: a dispatch is stored once, runs once, and never beyond its peer's budget.
+//!
+//! Owns: the one transaction that decides and stores. Does not own: the SQL, the sums.
+
+use crate::daemon::ledger::{self, GrantError};
+use crate::daemon::store::{self, DispatchRow, Standing, Store, StoreError, Write};
+use crate::domain::{BudgetLimit, DispatchId, DispatchState, ErrorKind, Failure};
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Admission {
+    /// Stored and granted.
+    New(Box<DispatchRow>),
+    /// The same request was stored before.
+    Known(Box<DispatchRow>),
+}
+
+/// Stores a dispatch with its grant, or says why not. Nothing is stored on refusal.
+///
+/// # Errors
+/// `Contract` for a known id with another request, `Duplicate`, `Budget`, or the store's failure.
+pub(super) async fn admit(
+    store: &Store,
+    mut new: DispatchRow,
+    limit: Option<&BudgetLimit>,
+) -> Result<Admission, Failure> {
+    let mut tx = store.begin().await?;
+    if let Some(known) = store::find(&mut tx, new.dispatch_id).await? {
+        return same_request(&new, known);
+    }
+    if let Some(standing) = store::standing(&mut tx, &new).await? {
+        return Err(duplicate(&new, &standing));
+    }
+    let now_ms = new.times.accepted_at_ms;
+    match ledger::decide(&mut tx, &new.peer, limit, now_ms).await {
+        Ok(granted) => new.granted = granted,
+        Err(GrantError::Refused(refusal)) => return Err(over_budget(&new, &refusal)),
+        Err(GrantError::Store(error)) => return Err(error.into()),
+    }
+    write(tx, &new).await?;
+    Ok(Admission::New(Box::new(new)))
+}
+
+async fn write(mut tx: Write, new: &DispatchRow) -> Result<(), StoreError> {
+    store::insert(&mut tx, new).await?;
+    ledger::grant(&mut tx, new).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn same_request(new: &DispatchRow, known: DispatchRow) -> Result<Admission, Failure> {
+    if known.identity.request_hash == new.identity.request_hash {
+        return Ok(Admission::Known(Box::new(known)));
+    }
+    Err(Failure::new(
+        ErrorKind::Contract,
+        format!(
+            "Dispatch {} was submitted before with another contract, peer or context.",
+            known.dispatch_id
+        ),
+        "Submit new work with a new dispatch id.",
+    )
+    .about(known.dispatch_id))
+}
+
+fn duplicate(new: &DispatchRow, standing: &Standing) -> Failure {
+    let Standing { dispatch_id, state } = standing;
+    let what = if new.identity.context_named {
+        "a turn is open on this context"
+    } else {
+        "the same work is open"
+    };
+    Failure::new(
+        ErrorKind::Duplicate,
+        format!(
+            "This was not sent: {what} of {} already, as dispatch {dispatch_id} ({}).",
+            new.peer,
+            state.word()
+        ),
+        duplicate_remedy(new, *dispatch_id, *state),
+    )
+    .about(*dispatch_id)
+}
+
+fn duplicate_remedy(new: &DispatchRow, id: DispatchId, state: DispatchState) -> String {
+    if state == DispatchState::Unknown {
+        return format!(
+            "It may have run. Look with: fleet dispatches show {id}; then decide with: \
+             fleet dispatches resolve {id} completed|failed|canceled"
+        );
+    }
+    if new.identity.context_named {
+        format!("Wait for it with: fleet dispatches wait {id}")
+    } else {
+        format!(
+            "Wait for it with: fleet dispatches wait {id}; or run it a second time with --again."
+        )
+    }
+}
+
+fn over_budget(new: &DispatchRow, refusal: &crate::domain::BudgetRefusal) -> Failure {
+    Failure::new(
+        ErrorKind::Budget,
+        format!("This was not sent to {}: {refusal}.", new.peer),
+        format!(
+            "See what is held and spent with: fleet budget show {}; wait for the next window, or raise the budget in \
+             fleet.toml.",
+            new.peer
+        ),
+    )
+}

@@ -1,0 +1,159 @@
+//! Statements on the ledger.
+//!
+//! Owns: the entries' form in rows and the sums over them. Does not own: what an entry holds; the ledger does.
+
+use std::collections::HashMap;
+
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::{Store, StoreError, Write};
+use crate::domain::{BudgetUse, Cost, DispatchId, PeerName};
+
+/// The largest figure of one entry: beyond any real spend, and thousands of them still add up without overflow.
+/// A peer that reports more is a peer that reports nonsense.
+const MAX_FIGURE: u64 = 1 << 50;
+
+/// What an entry does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// Holds an amount for an open dispatch.
+    Grant,
+    /// Releases what was held, and says what was spent.
+    Settle,
+    /// Adds to what was spent, after the end.
+    Correction,
+}
+
+/// One entry. The amounts are those of its kind: held by a grant, released and spent by a settle, added by a correction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Whose dispatch.
+    pub dispatch_id: DispatchId,
+    /// Whose budget.
+    pub peer: PeerName,
+    /// What it does.
+    pub kind: EntryKind,
+    /// When the dispatch was granted, in milliseconds of Unix time: the window that the entry counts in.
+    pub granted_at_ms: i64,
+    /// When it was written.
+    pub at_ms: i64,
+    /// What a grant holds, or a settle releases.
+    pub held: BudgetUse,
+    /// What a settle or a correction spends.
+    pub spent: BudgetUse,
+}
+
+/// The sums of a window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Balance {
+    /// Held by open dispatches.
+    pub held: BudgetUse,
+    /// Spent by ended ones.
+    pub spent: BudgetUse,
+}
+
+impl Balance {
+    /// Both, added up: what a budget has to hold against.
+    #[must_use]
+    pub fn used(&self) -> BudgetUse {
+        BudgetUse {
+            tokens: self.held.tokens.saturating_add(self.spent.tokens),
+            turns: self.held.turns.saturating_add(self.spent.turns),
+            cost: Cost(self.held.cost.0.saturating_add(self.spent.cost.0)),
+        }
+    }
+}
+
+const SUMS: &str =
+    "coalesce(sum(held_tokens), 0), coalesce(sum(held_turns), 0), coalesce(sum(held_micros), 0),
+    coalesce(sum(spent_tokens), 0), coalesce(sum(spent_turns), 0), coalesce(sum(spent_micros), 0)";
+
+impl Store {
+    /// What every peer has used since an instant, in milliseconds of Unix time.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn balances(&self, since_ms: i64) -> Result<HashMap<String, Balance>, StoreError> {
+        let sql = format!("SELECT {SUMS}, peer FROM ledger WHERE granted_at_ms >= ? GROUP BY peer");
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(since_ms)
+            .fetch_all(self.readers())
+            .await?
+            .iter()
+            .map(|row| Ok((row.try_get("peer")?, read(row)?)))
+            .collect()
+    }
+
+    /// Writes a correction.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn correct(&self, entry: &Entry) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        insert(&mut tx, entry).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// What one peer has used since an instant, inside a transaction.
+pub(crate) async fn balance(
+    tx: &mut SqliteConnection,
+    peer: &PeerName,
+    since_ms: i64,
+) -> Result<Balance, StoreError> {
+    let sql = format!("SELECT {SUMS} FROM ledger WHERE peer = ? AND granted_at_ms >= ?");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(peer.as_str())
+        .bind(since_ms)
+        .fetch_one(tx)
+        .await?;
+    read(&row)
+}
+
+/// Writes an entry. The unique indexes refuse a second grant or settle of a dispatch.
+pub(crate) async fn insert(tx: &mut Write, entry: &Entry) -> Result<(), StoreError> {
+    let (kind, sign) = match entry.kind {
+        EntryKind::Grant => ("grant", 1),
+        EntryKind::Settle => ("settle", -1),
+        EntryKind::Correction => ("correction", 0),
+    };
+    let figure = |amount: u64| amount.min(MAX_FIGURE).cast_signed();
+    sqlx::query(
+        "INSERT INTO ledger (dispatch_id, peer, kind, granted_at_ms, at_ms, held_tokens, held_turns, held_micros,
+             spent_tokens, spent_turns, spent_micros) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(entry.dispatch_id.to_string())
+    .bind(entry.peer.as_str())
+    .bind(kind)
+    .bind(entry.granted_at_ms)
+    .bind(entry.at_ms)
+    .bind(sign * figure(entry.held.tokens))
+    .bind(sign * figure(entry.held.turns))
+    .bind(sign * figure(entry.held.cost.0))
+    .bind(figure(entry.spent.tokens))
+    .bind(figure(entry.spent.turns))
+    .bind(figure(entry.spent.cost.0))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+fn read(row: &SqliteRow) -> Result<Balance, StoreError> {
+    let figure = |column: usize| -> Result<u64, StoreError> {
+        Ok(row.try_get::<i64, _>(column)?.max(0).cast_unsigned())
+    };
+    Ok(Balance {
+        held: BudgetUse {
+            tokens: figure(0)?,
+            turns: figure(1)?,
+            cost: Cost(figure(2)?),
+        },
+        spent: BudgetUse {
+            tokens: figure(3)?,
+            turns: figure(4)?,
+            cost: Cost(figure(5)?),
+        },
+    })
+}
