@@ -1,41 +1,40 @@
 //! The handle: what the rest of the daemon may ask of dispatch.
 //!
-//! Owns: [`DispatchHandle`]. Does not own: the answers; the modules beside it do.
+//! Owns: [`DispatchHandle`]. Does not own: the rules behind the answers; the modules beside it do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use fleet_a2a::ext::Decision;
-use tokio::sync::{broadcast, watch};
+use fleet_a2a::ext::{Decision, PermissionRequest};
+use fleet_a2a::{MessageId, clock};
+use tokio::sync::{broadcast, oneshot, watch};
 
-use super::DispatchDeps;
+use super::drive::Drive;
+use super::guard::{Admission, admit};
+use super::live::{Inner, lock};
+use super::request::{known_peer, prepare};
+use super::view::{self, Extent};
 use crate::config::FleetConfig;
 use crate::control::{
     BudgetView, DispatchView, Notice, SubmitRequest, TranscriptLine, TranscriptView,
 };
+use crate::daemon::ledger;
 use crate::daemon::peers::ClientEnv;
-use crate::domain::{DispatchId, DispatchState, ErrorKind, Failure, PeerName};
-
-/// Notices that wait for a slow listener: it only misses old ones.
-const NOTICES: usize = 100;
+use crate::daemon::store::{AnswerRow, Balance, DispatchRow};
+use crate::daemon::transcript::{self, Cursor, TranscriptError};
+use crate::domain::{
+    BudgetLimit, DispatchId, DispatchState, ErrorKind, Failure, PeerName, Progress, next_state,
+};
 
 /// Talks to the dispatcher; clones are cheap.
 #[derive(Debug, Clone)]
 pub struct DispatchHandle {
-    changes: Arc<watch::Sender<u64>>,
-    notices: broadcast::Sender<Notice>,
-}
-
-fn missing() -> Failure {
-    Failure::new(ErrorKind::Internal, "This is being built.", "")
+    inner: Arc<Inner>,
 }
 
 impl DispatchHandle {
-    pub(super) fn new(_deps: DispatchDeps) -> Self {
-        Self {
-            changes: Arc::new(watch::Sender::new(0)),
-            notices: broadcast::Sender::new(NOTICES),
-        }
+    pub(super) fn new(inner: Arc<Inner>) -> Self {
+        Self { inner }
     }
 
     /// Stores a dispatch and starts it; answers once it is durable. The same id with the same request answers with the
@@ -43,22 +42,51 @@ impl DispatchHandle {
     ///
     /// # Errors
     /// `NotFound` an unknown peer; `Contract` a bad contract, or the same id with another; `Duplicate` the guard;
-    /// `Budget` the ledger.
+    /// `Budget` the ledger; `Daemon` when it is closing.
     pub async fn submit(
         &self,
-        _request: SubmitRequest,
-        _config: &FleetConfig,
-        _env: ClientEnv,
+        request: SubmitRequest,
+        config: &FleetConfig,
+        env: ClientEnv,
     ) -> Result<DispatchView, Failure> {
-        Err(missing())
+        self.inner.configured(config);
+        let limit = known_peer(&request.peer, config)?.budget;
+        let row = prepare(request, config, clock::now_ms())?;
+        let (told, answer) = oneshot::channel();
+        // A task of its own: a client that goes away between the commit and the start must not leave it lying.
+        let accept = accept(Arc::clone(&self.inner), row, limit, env, told);
+        if !self.inner.spawn(accept) {
+            return Err(closing());
+        }
+        answer.await.unwrap_or_else(|_| Err(closing()))
     }
 
     /// One dispatch as it stands.
     ///
     /// # Errors
     /// `NotFound`.
-    pub async fn show(&self, _id: DispatchId) -> Result<DispatchView, Failure> {
-        Err(missing())
+    pub async fn show(&self, id: DispatchId) -> Result<DispatchView, Failure> {
+        if let Some(view) = self.open_view(id) {
+            return Ok(view);
+        }
+        Ok(view::of_row(&self.row(id).await?, clock::now_ms()))
+    }
+
+    fn open_view(&self, id: DispatchId) -> Option<DispatchView> {
+        let now_ms = clock::now_ms();
+        self.inner
+            .with(id, |live| view::of_open(&live.row, &live.turn, now_ms, Extent::Whole))
+    }
+
+    async fn row(&self, id: DispatchId) -> Result<DispatchRow, Failure> {
+        let row = self.inner.store.dispatch(id).await?;
+        row.ok_or_else(|| {
+            Failure::new(
+                ErrorKind::NotFound,
+                format!("There is no dispatch {id}."),
+                "See which there are with: fleet dispatches list",
+            )
+        })
     }
 
     /// Dispatches, newest first, whole.
@@ -67,25 +95,39 @@ impl DispatchHandle {
     /// `Internal` when the store fails.
     pub async fn list(
         &self,
-        _peer: Option<PeerName>,
-        _limit: u32,
+        peer: Option<PeerName>,
+        limit: u32,
     ) -> Result<Vec<DispatchView>, Failure> {
-        Err(missing())
+        let rows = self.inner.store.newest_dispatches(peer.as_ref(), limit).await?;
+        let now_ms = clock::now_ms();
+        let views = rows.iter().map(|row| {
+            self.open_view(row.dispatch_id)
+                .unwrap_or_else(|| view::of_row(row, now_ms))
+        });
+        Ok(views.collect())
     }
 
     /// Open dispatches and the newest ended ones, newest first, from memory: for snapshots. Replies and artifacts are
     /// left out, because a snapshot is sent at each change; [`DispatchHandle::show`] has them.
     #[must_use]
-    pub fn recent(&self, _limit: usize) -> Vec<DispatchView> {
-        Vec::new()
+    pub fn recent(&self, limit: usize) -> Vec<DispatchView> {
+        self.inner.recent(limit)
     }
 
     /// Stores the wish to end a dispatch; it is sent as soon as the peer's task is known. No effect on an ended one.
     ///
     /// # Errors
     /// `NotFound`.
-    pub async fn cancel(&self, _id: DispatchId) -> Result<DispatchView, Failure> {
-        Err(missing())
+    pub async fn cancel(&self, id: DispatchId) -> Result<DispatchView, Failure> {
+        let now_ms = clock::now_ms();
+        if self.inner.store.want_cancel(id, now_ms).await? {
+            self.inner.with(id, |live| {
+                live.row.times.cancel_at_ms = Some(now_ms);
+                live.wake.notify_one();
+            });
+            self.inner.changed();
+        }
+        self.show(id).await
     }
 
     /// Stores the answer to a permission request; `None` means the only open one.
@@ -94,12 +136,29 @@ impl DispatchHandle {
     /// `NotFound`; `State` when there is no such request, or more than one and none is named, or it has another answer.
     pub async fn answer(
         &self,
-        _id: DispatchId,
-        _request_id: Option<String>,
-        _decision: Decision,
-        _reason: Option<String>,
+        id: DispatchId,
+        request_id: Option<String>,
+        decision: Decision,
+        reason: Option<String>,
     ) -> Result<DispatchView, Failure> {
-        Err(missing())
+        let open = self.inner.with(id, |live| live.turn.permissions().to_vec());
+        let Some(open) = open else {
+            let state = self.row(id).await?.state.word();
+            return Err(state_failure(id, &format!("has ended ({state}) and asks nothing")));
+        };
+        let request = choose(id, &open, request_id.as_deref(), decision)?;
+        let answer = AnswerRow {
+            message_id: MessageId::mint().to_string(),
+            request_id: request.request_id.clone(),
+            decision,
+            reason,
+        };
+        let stored = self.inner.store.add_answer(id, &answer, clock::now_ms()).await?;
+        if stored.decision != decision {
+            return Err(state_failure(id, "has another answer to this request already"));
+        }
+        self.inner.with(id, |live| live.wake.notify_one());
+        self.show(id).await
     }
 
     /// A person decides about an unknown dispatch: `completed`, `failed` or `canceled`.
@@ -108,10 +167,35 @@ impl DispatchHandle {
     /// `NotFound`; `State` when it is not unknown; `Usage` for another state.
     pub async fn resolve(
         &self,
-        _id: DispatchId,
-        _state: DispatchState,
+        id: DispatchId,
+        state: DispatchState,
     ) -> Result<DispatchView, Failure> {
-        Err(missing())
+        match state {
+            DispatchState::Completed | DispatchState::Failed | DispatchState::Canceled => {}
+            DispatchState::Queued
+            | DispatchState::Sending
+            | DispatchState::Working
+            | DispatchState::InputRequired
+            | DispatchState::Rejected
+            | DispatchState::Expired
+            | DispatchState::Unknown => {
+                return Err(Failure::new(
+                    ErrorKind::Usage,
+                    format!("A dispatch cannot be resolved as {}.", state.word()),
+                    "Take completed, failed or canceled.",
+                ));
+            }
+        }
+        let row = self.row(id).await?;
+        let allowed = next_state(row.state, Progress::Resolved(state)).is_some();
+        if !allowed || !self.inner.store.resolve_dispatch(id, state).await? {
+            let text = format!("is {}, not unknown", row.state.word());
+            return Err(state_failure(id, &text));
+        }
+        let view = view::of_row(&self.row(id).await?, clock::now_ms());
+        self.inner.remember(view.clone());
+        self.inner.changed();
+        Ok(view)
     }
 
     /// Lines of a dispatch's transcript from a sequence number on (0: from its start), at most `max`. Empty: there are no
@@ -121,23 +205,41 @@ impl DispatchHandle {
     /// `NotFound`; `Internal` when the file cannot be read.
     pub async fn lines(
         &self,
-        _id: DispatchId,
-        _from_seq: u64,
-        _max: usize,
+        id: DispatchId,
+        from_seq: u64,
+        max: usize,
     ) -> Result<Vec<TranscriptLine>, Failure> {
-        Err(missing())
+        let place = self.inner.with(id, |live| live.row.transcript.clone());
+        let place = match place {
+            Some(place) => place,
+            None => self.row(id).await?.transcript,
+        };
+        let Some(offset) = place.offset else {
+            return Ok(Vec::new());
+        };
+        let from = lock(&self.inner.cursors).before(id, from_seq);
+        let from = from.unwrap_or(Cursor { offset });
+        let read = tokio::task::spawn_blocking(move || {
+            transcript::read(&place, id, from, from_seq, max)
+        });
+        let batch = read.await.unwrap_or_else(|join| Err(joined(join)))?;
+        if let Some(last) = batch.lines.last() {
+            let offset = batch.end_offset;
+            lock(&self.inner.cursors).remember(id, last.seq + 1, Cursor { offset });
+        }
+        Ok(batch.lines)
     }
 
     /// Moves at each change of any dispatch or transcript.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+        self.inner.changes.subscribe()
     }
 
     /// Notices, such as a budget that is nearly used up. A slow listener misses the oldest.
     #[must_use]
     pub fn notices(&self) -> broadcast::Receiver<Notice> {
-        self.notices.subscribe()
+        self.inner.notices.subscribe()
     }
 
     /// Budgets in their current window, in the order of fleet.toml.
@@ -146,22 +248,46 @@ impl DispatchHandle {
     /// `Internal` when the store fails.
     pub async fn budgets(
         &self,
-        _config: &FleetConfig,
-        _peer: Option<PeerName>,
+        config: &FleetConfig,
+        peer: Option<PeerName>,
     ) -> Result<Vec<BudgetView>, Failure> {
-        Err(missing())
+        self.inner.configured(config);
+        let now_ms = clock::now_ms();
+        let mut sums: HashMap<i64, HashMap<String, Balance>> = HashMap::new();
+        let mut views = Vec::new();
+        for known in &config.peers {
+            if peer.as_ref().is_some_and(|wanted| *wanted != known.name) {
+                continue;
+            }
+            // Peers without a budget show all they ever used.
+            let since_ms = known.budget.map_or(0, |limit| limit.window.start_ms(now_ms));
+            if let std::collections::hash_map::Entry::Vacant(entry) = sums.entry(since_ms) {
+                entry.insert(self.inner.store.balances(since_ms).await?);
+            }
+            let balance = sums
+                .get(&since_ms)
+                .and_then(|all| all.get(known.name.as_str()))
+                .copied()
+                .unwrap_or_default();
+            views.push(ledger::view(&known.name, known.budget.as_ref(), &balance, now_ms));
+        }
+        Ok(views)
     }
 
     /// Open dispatches of all peers.
     #[must_use]
     pub fn open_count(&self) -> usize {
-        0
+        self.inner.each_open(|_| ()).len()
     }
 
     /// Open dispatches of each peer that has any.
     #[must_use]
     pub fn open_by_peer(&self) -> BTreeMap<PeerName, u32> {
-        BTreeMap::new()
+        let mut counts = BTreeMap::new();
+        for peer in self.inner.each_open(|live| live.row.peer.clone()) {
+            *counts.entry(peer).or_insert(0) += 1;
+        }
+        counts
     }
 
     /// Transcripts, newest first.
@@ -170,9 +296,93 @@ impl DispatchHandle {
     /// `Internal` when the folder cannot be read.
     pub async fn transcripts(
         &self,
-        _config: &FleetConfig,
-        _peer: Option<PeerName>,
+        config: &FleetConfig,
+        peer: Option<PeerName>,
     ) -> Result<Vec<TranscriptView>, Failure> {
-        Err(missing())
+        let contexts = self.inner.store.transcript_contexts().await?;
+        let contexts: HashMap<String, String> = contexts.into_iter().collect();
+        let config = config.clone();
+        let listed = tokio::task::spawn_blocking(move || {
+            transcript::list(&config, peer.as_ref(), &contexts)
+        });
+        Ok(listed.await.unwrap_or_else(|join| Err(joined(join)))?)
+    }
+}
+
+/// Stores a dispatch, answers, and follows it.
+async fn accept(
+    inner: Arc<Inner>,
+    row: DispatchRow,
+    limit: Option<BudgetLimit>,
+    env: ClientEnv,
+    told: oneshot::Sender<Result<DispatchView, Failure>>,
+) {
+    let row = match admit(&inner.store, row, limit.as_ref()).await {
+        Ok(Admission::New(row)) => *row,
+        Ok(Admission::Known(row)) => {
+            let handle = DispatchHandle::new(inner);
+            let view = handle.show(row.dispatch_id).await;
+            drop(told.send(view));
+            return;
+        }
+        Err(failure) => {
+            drop(told.send(Err(failure)));
+            return;
+        }
+    };
+    let wake = inner.opened(row.clone());
+    // A client that has gone is no reason not to do what was stored.
+    drop(told.send(Ok(view::of_row(&row, clock::now_ms()))));
+    Box::pin(Drive::new(inner, &row, env, wake).run()).await;
+}
+
+/// The request that is meant.
+fn choose<'a>(
+    id: DispatchId,
+    open: &'a [PermissionRequest],
+    wanted: Option<&str>,
+    decision: Decision,
+) -> Result<&'a PermissionRequest, Failure> {
+    let request = match (open, wanted) {
+        ([], _) => return Err(state_failure(id, "asks nothing now")),
+        ([one], None) => one,
+        (_, None) => {
+            let ids: Vec<&str> = open.iter().map(|open| open.request_id.as_str()).collect();
+            let text = format!("asks more than one thing; name one with --request: {}", ids.join(", "));
+            return Err(state_failure(id, &text));
+        }
+        (_, Some(wanted)) => {
+            let found = open.iter().find(|open| open.request_id == wanted);
+            found.ok_or_else(|| state_failure(id, &format!("has no open request {wanted:?}")))?
+        }
+    };
+    if request.choices.is_empty() || request.choices.contains(&decision) {
+        Ok(request)
+    } else {
+        Err(state_failure(id, "does not offer that answer to this request"))
+    }
+}
+
+fn state_failure(id: DispatchId, what: &str) -> Failure {
+    Failure::new(
+        ErrorKind::State,
+        format!("Dispatch {id} {what}."),
+        format!("See how it stands with: fleet dispatches show {id}"),
+    )
+    .about(id)
+}
+
+fn closing() -> Failure {
+    Failure::new(
+        ErrorKind::Daemon,
+        "The daemon is closing and takes no new work.",
+        "Send it again: the next command starts a daemon.",
+    )
+}
+
+fn joined(join: tokio::task::JoinError) -> TranscriptError {
+    TranscriptError::Io {
+        path: std::path::PathBuf::new(),
+        source: std::io::Error::other(join),
     }
 }

@@ -1,0 +1,456 @@
+//! Following an accepted task: its events, the deadline, cancel, answers, budgets of peers that know none.
+//!
+//! Owns: the loop of a task that runs. Does not own: what the events mean (`lines`, `turn`), or the end (`finish`).
+
+use std::time::Duration;
+
+use fleet_a2a::TaskId;
+use fleet_a2a::client::{ClientError, EventStream, PeerEvent};
+use fleet_a2a::types::StreamResponse;
+use futures::StreamExt;
+use tokio::time::{Instant, sleep_until};
+
+use super::calls::{self, AnswerFate, Called};
+use super::drive::{Drive, DriveError, now_text};
+use super::lines::{Stamp, lines_of};
+use super::machine::{self, Backoff};
+use super::outcome::{self, StopWhy};
+use crate::daemon::store::DispatchRow;
+use crate::domain::{DispatchState, Progress};
+
+/// Before a cancel or an answer that failed is sent again.
+const CALL_AGAIN: Duration = Duration::from_secs(1);
+
+/// The peer was asked to stop, or is about to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stop {
+    pub why: StopWhy,
+    /// When we end the dispatch ourselves.
+    pub give_up: Instant,
+}
+
+/// When to attach, to look, and to doubt a silent stream.
+#[derive(Debug)]
+pub(super) struct Pace {
+    attach_at: Instant,
+    attach: Backoff,
+    look: Backoff,
+    silent_at: Instant,
+    /// The event before which some were missing even after attaching again: then they are gone.
+    gap_at: Option<u64>,
+}
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            attach_at: now,
+            attach: Backoff::tries(),
+            look: Backoff::looks(),
+            silent_at: now + machine::SILENCE,
+            gap_at: None,
+        }
+    }
+
+    /// The peer said something.
+    pub(super) fn heard(&mut self) {
+        self.attach = Backoff::tries();
+        self.attach_at = Instant::now();
+        self.silent_at = self.attach_at + machine::SILENCE;
+    }
+
+    fn lost(&mut self) {
+        self.attach_at = Instant::now() + self.attach.wait();
+    }
+}
+
+enum Step {
+    Event(Option<Result<PeerEvent, ClientError>>),
+    Called(Called),
+    Woken,
+    Timer,
+}
+
+/// The bytes that went in, for an estimate.
+pub(super) fn input_bytes(row: &DispatchRow) -> u64 {
+    let brief = match &row.contract.context {
+        None => 0,
+        Some(fleet_a2a::contract::Brief::Text(text)) => text.len(),
+        Some(fleet_a2a::contract::Brief::Structured { text, .. }) => text.len(),
+    };
+    (row.contract.instruction.len() + brief) as u64
+}
+
+impl Drive {
+    /// Follows the task until it has ended; comes back when there is no stream and no task to attach to.
+    pub(super) async fn follow(&mut self) -> Result<(), DriveError> {
+        loop {
+            if let Some(end) = self.view(|live| live.turn.end()).flatten() {
+                return self.finish_as(&end).await;
+            }
+            self.save_progress().await?;
+            self.begin_stops();
+            self.call_due().await?;
+            if self.stream.is_none() {
+                let Some(task) = self.task_id() else {
+                    return Ok(());
+                };
+                if Instant::now() >= self.pace.attach_at && self.attach(&task).await? {
+                    return Ok(());
+                }
+            }
+            if let Some(stop) = self.stop
+                && Instant::now() >= stop.give_up
+            {
+                let known = self.task_id().is_some();
+                let verdict = outcome::given_up(Some(stop.why), known, self.whose());
+                return self.finish(verdict).await;
+            }
+            match self.step().await {
+                Step::Event(event) => {
+                    if self.heard(event).await? {
+                        return Ok(());
+                    }
+                }
+                Step::Called(called) => self.called(called).await?,
+                Step::Woken => self.due.answers_at = Some(Instant::now()),
+                Step::Timer => self.doubt_silence(),
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Step {
+        let timer = self.next_timer();
+        tokio::select! {
+            event = next(&mut self.stream) => Step::Event(event),
+            Some(called) = self.calls.next(), if !self.calls.is_empty() => Step::Called(called),
+            () = self.wake.notified() => Step::Woken,
+            () = sleep_until(timer) => Step::Timer,
+        }
+    }
+
+    fn next_timer(&self) -> Instant {
+        let stop = self.stop.map(|stop| stop.give_up);
+        let deadline = (!self.stopped_for(StopWhy::Deadline)).then_some(self.deadline);
+        let stream = Some(if self.stream.is_some() {
+            self.pace.silent_at
+        } else {
+            self.pace.attach_at
+        });
+        let at_hand = self.ready.is_some() && self.task_id().is_some();
+        let calls = [self.due.cancel_at, self.due.answers_at].into_iter().flatten();
+        let calls = calls.filter(|_| at_hand);
+        let all = [stop, deadline, stream].into_iter().flatten().chain(calls);
+        all.min().unwrap_or(self.deadline)
+    }
+
+    fn task_id(&self) -> Option<TaskId> {
+        let text = self.view(|live| live.turn.task_id().map(str::to_owned)).flatten()?;
+        TaskId::new(text).ok()
+    }
+
+    fn stopped_for(&self, why: StopWhy) -> bool {
+        self.stop.is_some_and(|stop| stop.why == why)
+    }
+
+    /// Commits what the last lines say of the state.
+    async fn save_progress(&mut self) -> Result<(), DriveError> {
+        let seen = self.view(|live| {
+            let task = live.turn.task_id().map(str::to_owned);
+            (task, live.turn.state(), live.row.state, live.row.wire.task_id.clone())
+        });
+        let Some((Some(task), seen, stored, known)) = seen else {
+            return Ok(());
+        };
+        let last = self.view(|live| live.turn.last().to_owned()).unwrap_or_default();
+        let progress = match (stored, seen) {
+            (DispatchState::InputRequired, Some(DispatchState::InputRequired)) => return Ok(()),
+            (_, Some(DispatchState::InputRequired)) => Progress::AskedPerson,
+            (DispatchState::InputRequired, Some(DispatchState::Working)) => Progress::Resumed,
+            (DispatchState::Working, _) if known.is_some() => return Ok(()),
+            (_, _) => Progress::Accepted,
+        };
+        self.advance(progress, |row| {
+            row.wire.task_id = Some(task);
+            row.last_event = last.into();
+        })
+        .await
+    }
+
+    /// A person's wish, the deadline and a used-up grant become stops.
+    fn begin_stops(&mut self) {
+        let now = Instant::now();
+        let last = self.deadline + machine::AFTER_DEADLINE;
+        if self.stop.is_none() && self.cancel_wanted() {
+            self.begin(StopWhy::Canceled, last);
+        }
+        if self.stop.is_none() && self.over_grant() {
+            self.begin(StopWhy::Budget, last);
+        }
+        if now >= self.deadline && self.stop.is_none() {
+            let grace = now + machine::END_GRACE;
+            let attached = self.stream.is_some();
+            self.begin(StopWhy::Deadline, if attached { grace } else { last });
+        }
+    }
+
+    fn begin(&mut self, why: StopWhy, give_up: Instant) {
+        self.stop = Some(Stop { why, give_up });
+        self.due.cancel_at = Some(Instant::now());
+    }
+
+    /// Whether the grant is used up at a peer that does not know of grants.
+    fn over_grant(&self) -> bool {
+        let enforces = self.ready.as_ref().is_none_or(|r| r.endpoint.card.lists_dispatch);
+        if enforces {
+            return false;
+        }
+        self.view(|live| {
+            let (granted, usage) = (&live.row.granted, &live.row.usage);
+            let tokens = granted.tokens.is_some_and(|most| usage.counted_tokens() > most);
+            let cost = usage.cost_usd.map(crate::domain::Cost::from_usd);
+            let cost = granted.cost.zip(cost).is_some_and(|(most, cost)| cost > most);
+            tokens || cost
+        }) == Some(true)
+    }
+
+    /// Starts the calls that are due, once the peer and its task are at hand.
+    async fn call_due(&mut self) -> Result<(), DriveError> {
+        let (Some(ready), Some(task)) = (self.ready.clone(), self.task_id()) else {
+            return Ok(());
+        };
+        let now = Instant::now();
+        if self.due.cancel_at.is_some_and(|at| at <= now) {
+            self.due.cancel_at = None;
+            let client = self.inner.client.clone();
+            self.calls.push(calls::cancel(client, ready.endpoint.clone(), task.clone()));
+        }
+        if self.due.answers_at.is_some_and(|at| at <= now) {
+            self.due.answers_at = None;
+            for row in self.inner.store.pending_answers(self.id).await? {
+                if !self.due.answering.insert(row.message_id.clone()) {
+                    continue;
+                }
+                let client = self.inner.client.clone();
+                let call = calls::answer(client, ready.endpoint.clone(), &task, row);
+                self.calls.extend(call);
+            }
+        }
+        Ok(())
+    }
+
+    async fn called(&mut self, called: Called) -> Result<(), DriveError> {
+        match called {
+            Called::Cancel(canceled) => self.canceled(*canceled),
+            Called::Answer(row, sent) => {
+                self.due.answering.remove(&row.message_id);
+                let card = self.ready.as_ref().map(|ready| &ready.endpoint.card);
+                let idempotent = card.is_some_and(|card| card.lists_dispatch);
+                match calls::fate(&sent, idempotent) {
+                    AnswerFate::Settled => {
+                        let now_ms = fleet_a2a::clock::now_ms();
+                        self.inner.store.settle_answer(&row.message_id, now_ms).await?;
+                    }
+                    AnswerFate::Again => self.due.answers_at = Some(Instant::now() + CALL_AGAIN),
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A peer that answered has little time left; one that did not is asked again.
+    fn canceled(
+        &mut self,
+        canceled: Result<fleet_a2a::types::Task, ClientError>,
+    ) -> Result<(), DriveError> {
+        let reached = match &canceled {
+            Ok(_) | Err(ClientError::Rpc(_)) => true,
+            Err(_) => false,
+        };
+        if !reached {
+            self.due.cancel_at = Some(Instant::now() + CALL_AGAIN);
+            return Ok(());
+        }
+        if let Some(stop) = &mut self.stop {
+            let grace = match stop.why {
+                StopWhy::Deadline => machine::END_GRACE,
+                StopWhy::Canceled | StopWhy::Budget => machine::CANCEL_GRACE,
+            };
+            stop.give_up = stop.give_up.min(Instant::now() + grace);
+        }
+        match canceled {
+            // A peer without numbered events may tell the end here only.
+            Ok(task) if self.stream.is_none() => self.record_snapshot(StreamResponse::Task(task)),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Takes in what the stream brought. `true`: the dispatch has ended.
+    async fn heard(
+        &mut self,
+        event: Option<Result<PeerEvent, ClientError>>,
+    ) -> Result<bool, DriveError> {
+        let error = match event {
+            Some(Ok(event)) => {
+                if self.gap_before(&event) {
+                    self.stream = None;
+                    self.pace.attach_at = Instant::now();
+                } else {
+                    self.pace.heard();
+                    self.record(event)?;
+                }
+                return Ok(false);
+            }
+            Some(Err(error)) => error,
+            None => ClientError::Closed("the stream ended".to_owned()),
+        };
+        self.stream = None;
+        self.pace.lost();
+        tracing::debug!(dispatch_id = %self.id, %error, "a stream broke");
+        if error.is_task_not_found() && self.task_id().is_some() {
+            self.finish(outcome::task_lost(self.whose())).await?;
+            return Ok(true);
+        }
+        if error.is_unsupported() {
+            // The task has ended, and without a number there is nothing to replay: ask for it.
+            self.pace.attach.wait();
+            self.pace.attach.wait();
+            self.pace.attach_at = Instant::now();
+        }
+        self.inner.peers.doubt(&self.peer).await;
+        self.ready = None;
+        Ok(false)
+    }
+
+    fn doubt_silence(&mut self) {
+        if self.stream.is_some() && Instant::now() >= self.pace.silent_at {
+            self.stream = None;
+            self.pace.heard();
+        }
+    }
+
+    /// Whether events are missing before this one: then they are asked for, once.
+    fn gap_before(&mut self, event: &PeerEvent) -> bool {
+        let (Some(id), true) = (event.id, self.numbered()) else {
+            return false;
+        };
+        let last = self.view(|live| live.turn.last_event().map_or(0, |(last, _)| last));
+        let missing = id > last.unwrap_or(0) + 1;
+        let known = self.task_id().is_some();
+        if !missing || self.pace.gap_at == Some(id) {
+            return false;
+        }
+        self.pace.gap_at = Some(id);
+        if !known && let StreamResponse::Task(task) = &event.body {
+            // Only the id is taken from the snapshot: the events will bring the rest, in order.
+            return self.note_task(&task.id).is_ok();
+        }
+        known
+    }
+
+    fn note_task(&mut self, task_id: &str) -> Result<(), DriveError> {
+        use crate::control::{Direction, LineKind};
+        let kind = LineKind::State;
+        let mut line = super::lines::blank(self.id, now_text(), kind, Direction::In);
+        line.task_id = Some(task_id.to_owned());
+        self.write(&mut [line])
+    }
+
+    /// Whether the peer's numbers are those of the task's durable events; others count per connection.
+    fn numbered(&self) -> bool {
+        self.ready.as_ref().is_some_and(|ready| {
+            let endpoint = &ready.endpoint;
+            endpoint.card.lists_dispatch && endpoint.rest_url.is_some()
+        })
+    }
+
+    /// Attaches to the task, or asks for it. `true`: the dispatch has ended.
+    async fn attach(&mut self, task: &TaskId) -> Result<bool, DriveError> {
+        if self.ready.is_none() {
+            let until = self.deadline + machine::AFTER_DEADLINE;
+            let Some(ready) = self.find_peer(until).await else {
+                self.pace.lost();
+                return Ok(false);
+            };
+            self.ready = Some(ready);
+            self.call_due().await?;
+        }
+        let Some(ready) = self.ready.clone() else {
+            return Ok(false);
+        };
+        if ready.endpoint.card.streaming && !self.pace.attach.ask_instead() {
+            let from = self.numbered().then(|| self.resume_from());
+            let client = &self.inner.client;
+            self.stream = Some(client.subscribe(&ready.endpoint, task, from));
+            self.pace.silent_at = Instant::now() + machine::SILENCE;
+            return Ok(false);
+        }
+        match self.inner.client.get_task(&ready.endpoint, task).await {
+            Ok(task) => {
+                self.pace.attach = Backoff::tries();
+                self.pace.attach_at = Instant::now() + self.pace.look.wait();
+                self.record_snapshot(StreamResponse::Task(task))?;
+            }
+            Err(error) if error.is_task_not_found() => {
+                self.finish(outcome::task_lost(self.whose())).await?;
+                return Ok(true);
+            }
+            Err(_) => {
+                self.pace.lost();
+                self.inner.peers.doubt(&self.peer).await;
+                self.ready = None;
+            }
+        }
+        Ok(false)
+    }
+
+    /// The event to go on from: one before the last, because after a crash some of its lines may be missing. Lines that
+    /// stand in the transcript are not written again.
+    fn resume_from(&self) -> u64 {
+        let last = self.view(|live| live.turn.last_event()).flatten();
+        last.map_or(0, |(last, _)| last.saturating_sub(1))
+    }
+
+    /// Writes a whole task or a sole message as it stands.
+    pub(super) fn record_snapshot(&mut self, body: StreamResponse) -> Result<(), DriveError> {
+        self.record(PeerEvent { id: None, body })
+    }
+
+    /// Writes an event to the transcript, once, and takes it in.
+    fn record(&mut self, mut event: PeerEvent) -> Result<(), DriveError> {
+        if !self.numbered() {
+            event.id = None;
+        }
+        let stamp = Stamp {
+            dispatch_id: self.id,
+            at: now_text(),
+            rule: self.reply_rule(),
+        };
+        let lines = self.inner.with(self.id, |live| {
+            let have = match (event.id, live.turn.last_event()) {
+                (Some(id), Some((last, _))) if id < last => return Vec::new(),
+                (Some(id), Some((last, have))) if id == last => have,
+                _ => 0,
+            };
+            let mut lines = lines_of(&event, &live.turn, &stamp);
+            if let StreamResponse::ArtifactUpdate(update) = &event.body
+                && !lines.iter().any(|l| l.kind == crate::control::LineKind::Artifact)
+            {
+                live.turn.reply_is(&update.artifact.artifact_id);
+            }
+            lines.drain(..have.min(lines.len()));
+            lines
+        });
+        match lines {
+            Some(mut lines) if !lines.is_empty() => self.write(&mut lines),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+async fn next(stream: &mut Option<EventStream>) -> Option<Result<PeerEvent, ClientError>> {
+    match stream {
+        Some(stream) => stream.next().await,
+        None => std::future::pending().await,
+    }
+}
