@@ -118,10 +118,10 @@ impl Fault {
     /// A fault with the reason of its kind and no further details.
     #[must_use]
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self::with(kind, message, json!({}))
+        Self::with(kind, message, &json!({}))
     }
 
-    fn with(kind: FaultKind, message: impl Into<String>, metadata: Value) -> Self {
+    fn with(kind: FaultKind, message: impl Into<String>, metadata: &Value) -> Self {
         let Row(_, _, _, reason) = kind.row();
         let domain = match kind {
             FaultKind::Duplicate => FLEET_DOMAIN,
@@ -165,7 +165,7 @@ impl Fault {
         let message = format!(
             "duplicate dispatch: context {context} already has task {existing} in flight; retry after it completes"
         );
-        Self::with(FaultKind::Duplicate, message, metadata)
+        Self::with(FaultKind::Duplicate, message, &metadata)
     }
 
     /// -32001 for a task nobody knows. `task` is repeated as the caller gave it.
@@ -175,7 +175,7 @@ impl Fault {
         Self::with(
             FaultKind::TaskNotFound,
             format!("task not found: {task}"),
-            metadata,
+            &metadata,
         )
     }
 
@@ -184,7 +184,7 @@ impl Fault {
     pub fn not_cancelable(task: &TaskId, state: &str) -> Self {
         let metadata = json!({"taskId": task.as_str(), "state": state});
         let message = format!("task {task} cannot be canceled: it is {state}");
-        Self::with(FaultKind::TaskNotCancelable, message, metadata)
+        Self::with(FaultKind::TaskNotCancelable, message, &metadata)
     }
 
     /// -32004.
@@ -231,7 +231,7 @@ impl Fault {
         Self::with(
             FaultKind::VersionNotSupported,
             message,
-            json!({"supportedVersions": "1.0"}),
+            &json!({"supportedVersions": "1.0"}),
         )
     }
 

@@ -21,13 +21,11 @@ use crate::types::methods;
 use super::calls::{below, open_stream};
 use super::endpoint::Endpoint;
 use super::error::ClientError;
-use super::http::{CALL_TIMEOUT, Client, SSE};
+use super::http::{CALL_TIMEOUT, Client, Post, SSE};
 use super::rpc_error::Call;
 use super::stream::{EventStream, PeerEvent, decode};
 use super::transport::{Shared, Transport};
 
-/// Before the first reconnection; it doubles. A receiver restarts in less.
-const FIRST_DELAY: Duration = Duration::from_millis(200);
 /// The longest wait between two connections.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 
@@ -69,7 +67,7 @@ impl Client {
         };
         let reconnect = ReconnectOptions::reconnect(true)
             .retry_initial(true)
-            .delay(FIRST_DELAY)
+            .delay(self.first_delay)
             .backoff_factor(2)
             .delay_max(LONGEST_DELAY)
             .build();
@@ -93,10 +91,12 @@ impl Client {
             let response = client
                 .post_rpc(
                     &endpoint,
-                    methods::SUBSCRIBE_TO_TASK,
-                    params,
-                    SSE,
-                    CALL_TIMEOUT,
+                    Post {
+                        method: methods::SUBSCRIBE_TO_TASK,
+                        params,
+                        accept: SSE,
+                        limit: CALL_TIMEOUT,
+                    },
                 )
                 .await?;
             open_stream(response, Call::Subscribe).await

@@ -22,7 +22,9 @@ use super::answer::{error_of, result_of, unwrap};
 use super::card::endpoint_of_card;
 use super::endpoint::{Endpoint, Secret};
 use super::error::ClientError;
-use super::http::{CALL_TIMEOUT, Client, JSON, MAX_ANSWER_BYTES, SSE, excerpt, is_type, read_body};
+use super::http::{
+    CALL_TIMEOUT, Client, JSON, MAX_ANSWER_BYTES, Post, SSE, excerpt, is_type, read_body,
+};
 use super::rpc_error::Call;
 use super::stream::{EventStream, PeerEvent};
 
@@ -100,10 +102,12 @@ impl Client {
         let response = self
             .post_rpc(
                 endpoint,
-                methods::SEND_STREAMING_MESSAGE,
-                params,
-                SSE_OR_JSON,
-                CALL_TIMEOUT,
+                Post {
+                    method: methods::SEND_STREAMING_MESSAGE,
+                    params,
+                    accept: SSE_OR_JSON,
+                    limit: CALL_TIMEOUT,
+                },
             )
             .await?;
         open_stream(response, call).await
@@ -129,7 +133,15 @@ impl Client {
             "configuration": {"returnImmediately": at_once},
         });
         let response = self
-            .post_rpc(endpoint, methods::SEND_MESSAGE, params, JSON, limit)
+            .post_rpc(
+                endpoint,
+                Post {
+                    method: methods::SEND_MESSAGE,
+                    params,
+                    accept: JSON,
+                    limit,
+                },
+            )
             .await?;
         let result = result_of(response, call).await?;
         normalise::send_response(result, message.context_id.as_deref()).map_err(not_a2a)
@@ -182,12 +194,20 @@ impl Client {
     async fn call(
         &self,
         endpoint: &Endpoint,
-        method: &str,
+        method: &'static str,
         params: Value,
         call: Call,
     ) -> Result<Value, ClientError> {
         let response = self
-            .post_rpc(endpoint, method, params, JSON, CALL_TIMEOUT)
+            .post_rpc(
+                endpoint,
+                Post {
+                    method,
+                    params,
+                    accept: JSON,
+                    limit: CALL_TIMEOUT,
+                },
+            )
             .await?;
         result_of(response, call).await
     }

@@ -19,6 +19,8 @@ use super::error::ClientError;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for the answer to a call that does not wait for work.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Before the first reconnection of a subscription; it doubles. A receiver restarts in less.
+const FIRST_DELAY: Duration = Duration::from_millis(200);
 /// Largest answer, in bytes: a task with its history and artifacts.
 pub(super) const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// Largest error body that is read, in bytes.
@@ -29,10 +31,20 @@ const EXCERPT_CHARS: usize = 300;
 pub(super) const JSON: &str = "application/json";
 pub(super) const SSE: &str = "text/event-stream";
 
+/// One JSON-RPC call.
+pub(super) struct Post {
+    pub(super) method: &'static str,
+    pub(super) params: Value,
+    pub(super) accept: &'static str,
+    /// Longest wait for the head of the answer.
+    pub(super) limit: Duration,
+}
+
 /// Talks to peers. Cloning shares the connections.
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(super) http: reqwest::Client,
+    pub(super) first_delay: Duration,
 }
 
 impl Client {
@@ -48,27 +60,35 @@ impl Client {
             .no_proxy()
             .build()
             .map_err(|e| ClientError::Unusable(format!("the HTTP client cannot start: {e}")))?;
-        Ok(Self { http })
+        Ok(Self {
+            http,
+            first_delay: FIRST_DELAY,
+        })
     }
 
-    /// POSTs one JSON-RPC call and returns the response as it came, within `limit` for the head.
+    /// The same, with another wait before the first reconnection of a subscription; it doubles from there.
+    #[must_use]
+    pub fn with_first_delay(mut self, delay: Duration) -> Self {
+        self.first_delay = delay;
+        self
+    }
+
+    /// POSTs one JSON-RPC call and returns the response as it came, within its limit for the head.
     pub(super) async fn post_rpc(
         &self,
         endpoint: &Endpoint,
-        method: &str,
-        params: Value,
-        accept: &'static str,
-        limit: Duration,
+        call: Post,
     ) -> Result<Response, ClientError> {
         let id = uuid::Uuid::now_v7().to_string();
-        let body = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        let body =
+            json!({"jsonrpc": "2.0", "id": id, "method": call.method, "params": call.params});
         let mut request = reqwest::Request::new(Method::POST, endpoint.rpc_url.clone());
-        *request.headers_mut() = headers(endpoint, accept)?;
+        *request.headers_mut() = headers(endpoint, call.accept)?;
         request
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
         *request.body_mut() = Some(body.to_string().into());
-        self.execute(request, limit).await
+        self.execute(request, call.limit).await
     }
 
     /// Sends a request and returns its head within `limit`.

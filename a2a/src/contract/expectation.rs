@@ -7,6 +7,7 @@ use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
 use super::raw::unknown_keys;
+use super::references;
 use super::violation::{Violation, shown_text, shown_value};
 use super::{Check, Expectation, ExpectedOutput, Format, MAX_SCHEMA_BYTES};
 
@@ -108,13 +109,21 @@ fn schema_value(schema: Value) -> Result<Value, Violation> {
             takes,
         ));
     }
-    if has_reference_loop(&schema) {
-        let takes = "references that come to an end";
-        return Err(Violation::new(
-            field,
-            "references that lead back to themselves",
-            takes,
-        ));
+    if let Some(name) = inner_id(&schema) {
+        let takes = "an $id at the root only; subschemas are named with $defs or $anchor";
+        let held = format!("a subschema with the id {}", shown_text(name));
+        return Err(Violation::new(field, held, takes));
+    }
+    let takes = "references that come to an end, a few at each place";
+    match references::search(&schema) {
+        references::Finding::Good => {}
+        references::Finding::Loop => {
+            let held = "references that lead back to themselves";
+            return Err(Violation::new(field, held, takes));
+        }
+        references::Finding::Multiplies => {
+            return Err(Violation::new(field, "references that multiply", takes));
+        }
     }
     match compile_schema(&schema) {
         Ok(_) => Ok(schema),
@@ -245,8 +254,25 @@ fn remote_reference(value: &Value) -> Option<&str> {
     }
 }
 
-/// Whether following references from one place comes back to it without going into the instance, which validation
-/// would do for ever.
-fn has_reference_loop(schema: &Value) -> bool {
-    super::reference_loop::found_in(schema)
+/// An id below the root changes what `#` means below it, and hides references that never end.
+fn inner_id(schema: &Value) -> Option<&str> {
+    let old = schema
+        .get("$schema")
+        .and_then(Value::as_str)
+        .is_some_and(|name| name.contains("draft-03") || name.contains("draft-04"));
+    let key = if old { "id" } else { "$id" };
+    fn below<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+        match value {
+            Value::Array(items) => items.iter().find_map(|item| named(item, key)),
+            Value::Object(map) => map.values().find_map(|item| named(item, key)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        }
+    }
+    fn named<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+        value
+            .get(key)
+            .and_then(Value::as_str)
+            .or_else(|| below(value, key))
+    }
+    below(schema, key)
 }

@@ -8,7 +8,7 @@ mod encode;
 mod expectation;
 mod fold;
 mod raw;
-mod reference_loop;
+mod references;
 mod violation;
 
 pub use check::{Verdict, check_reply};

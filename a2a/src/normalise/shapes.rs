@@ -207,11 +207,8 @@ fn status_field(map: &mut Object) {
 fn status_object(mut map: Object) -> Object {
     let state = state_word(map.get("state"));
     map.insert("state".to_owned(), json!(state));
-    match map.remove("message") {
-        Some(Value::Object(message)) => {
-            map.insert("message".to_owned(), Value::Object(message_object(message)));
-        }
-        Some(_) | None => {}
+    if let Some(Value::Object(message)) = map.remove("message") {
+        map.insert("message".to_owned(), Value::Object(message_object(message)));
     }
     if let Some(at) = map.remove("timestamp").as_ref().and_then(timestamp) {
         map.insert("timestamp".to_owned(), json!(at));
@@ -341,12 +338,9 @@ fn fill_context(map: &mut Object, context_id: Option<&str>) {
 }
 
 fn each(map: &mut Object, key: &str, change: fn(Value) -> Value) {
-    match map.remove(key) {
-        Some(Value::Array(items)) => {
-            let items = items.into_iter().map(change).collect();
-            map.insert(key.to_owned(), Value::Array(items));
-        }
-        Some(_) | None => {}
+    if let Some(Value::Array(items)) = map.remove(key) {
+        let items = items.into_iter().map(change).collect();
+        map.insert(key.to_owned(), Value::Array(items));
     }
 }
 

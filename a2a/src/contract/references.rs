@@ -1,9 +1,10 @@
-//! References of a JSON Schema that lead back to themselves.
+//! References of a JSON Schema that lead back to themselves, or multiply.
 //!
-//! Owns: the search for a cycle that validation would follow for ever, because no step of it goes into the instance.
-//! `{"$ref": "#"}` is one; a tree whose children refer to the root is none.
+//! Owns: the search for a cycle that validation would follow for ever, because no step of it goes into the instance,
+//! and the count of subschemas that one place of the instance is held against. `{"$ref": "#"}` is a cycle; a tree
+//! whose children refer to the root is none.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -11,12 +12,25 @@ use serde_json::Value;
 const SAME_PLACE_LISTS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 const SAME_PLACE: [&str; 4] = ["not", "if", "then", "else"];
 const SAME_PLACE_MAPS: [&str; 2] = ["dependentSchemas", "dependencies"];
+/// Most subschemas that one place may be held against; a schema of 64 KiB that is written out has fewer.
+const MAX_WEIGHT: u64 = 10_000;
 
-/// Whether any subschema leads back to itself at the same place of the instance.
-pub(super) fn found_in(schema: &Value) -> bool {
+/// What is wrong with the references of a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// Nothing.
+    Good,
+    /// A subschema leads back to itself at the same place of the instance.
+    Loop,
+    /// One place would be held against more than [`MAX_WEIGHT`] subschemas.
+    Multiplies,
+}
+
+/// Searches a whole schema.
+pub(super) fn search(schema: &Value) -> Finding {
     let mut search = Search {
         root: schema,
-        done: HashSet::new(),
+        weights: HashMap::new(),
         open: HashSet::new(),
     };
     search.everywhere(schema)
@@ -24,38 +38,50 @@ pub(super) fn found_in(schema: &Value) -> bool {
 
 struct Search<'a> {
     root: &'a Value,
-    /// Subschemas, by address, from which no cycle starts.
-    done: HashSet<*const Value>,
+    /// How many subschemas apply where one does, by its address.
+    weights: HashMap<*const Value, u64>,
     /// Subschemas on the way from the start to here.
     open: HashSet<*const Value>,
 }
 
 impl<'a> Search<'a> {
-    fn everywhere(&mut self, value: &'a Value) -> bool {
-        let here = value.is_object() && self.cycle_from(value);
-        here || match value {
-            Value::Array(items) => items.iter().any(|item| self.everywhere(item)),
-            Value::Object(map) => map.values().any(|item| self.everywhere(item)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-        }
+    fn everywhere(&mut self, value: &'a Value) -> Finding {
+        let children: Vec<&'a Value> = match value {
+            Value::Array(items) => items.iter().collect(),
+            Value::Object(map) => {
+                match self.weight(value) {
+                    None => return Finding::Loop,
+                    Some(weight) if weight > MAX_WEIGHT => return Finding::Multiplies,
+                    Some(_) => {}
+                }
+                map.values().collect()
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+        };
+        children
+            .into_iter()
+            .map(|child| self.everywhere(child))
+            .find(|finding| *finding != Finding::Good)
+            .unwrap_or(Finding::Good)
     }
 
-    fn cycle_from(&mut self, value: &'a Value) -> bool {
+    /// `None` for a subschema that leads back to itself.
+    fn weight(&mut self, value: &'a Value) -> Option<u64> {
         let id = std::ptr::from_ref(value);
         if self.open.contains(&id) {
-            return true;
+            return None;
         }
-        if self.done.contains(&id) {
-            return false;
+        if let Some(weight) = self.weights.get(&id) {
+            return Some(*weight);
         }
         self.open.insert(id);
-        let found = self
-            .same_place(value)
-            .into_iter()
-            .any(|next| self.cycle_from(next));
+        let mut weight = 1u64;
+        for next in self.same_place(value) {
+            weight = weight.saturating_add(self.weight(next)?);
+        }
         self.open.remove(&id);
-        self.done.insert(id);
-        found
+        self.weights.insert(id, weight);
+        Some(weight)
     }
 
     /// The subschemas that apply to the same place of the instance as `value`.
