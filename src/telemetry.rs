@@ -129,7 +129,8 @@ mod tests {
         for start in 0..2 {
             let mut log = BoundedFile::open(path.clone(), 10).unwrap();
             for line in 0..3 {
-                log.write_all(format!("{start}-{line}\n").as_bytes()).unwrap();
+                log.write_all(format!("{start}-{line}\n").as_bytes())
+                    .unwrap();
             }
         }
         let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();

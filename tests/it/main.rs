@@ -4,8 +4,11 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test fails by panicking, also in its helpers"
+    clippy::needless_pass_by_value,
+    reason = "a test fails by panicking, also in its helpers; those take what reads best at the call"
 )]
 
+mod cli_send;
 mod cli_text;
+mod fake_daemon;
 mod layering;
