@@ -152,4 +152,6 @@ impl From<ReplyTo> for String {
 }
 
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod tests;

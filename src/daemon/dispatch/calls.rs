@@ -89,7 +89,10 @@ pub(super) enum AnswerFate {
     Again,
 }
 
-pub(super) fn fate(sent: &Result<SendMessageResponse, ClientError>, idempotent: bool) -> AnswerFate {
+pub(super) fn fate(
+    sent: &Result<SendMessageResponse, ClientError>,
+    idempotent: bool,
+) -> AnswerFate {
     let Err(error) = sent else {
         return AnswerFate::Settled;
     };
@@ -121,7 +124,9 @@ pub(super) async fn find_task(
         let page = client.list_tasks(endpoint, &request).await.ok()?;
         let ours = |task: &&Task| {
             let history = task.history.iter().flatten();
-            history.into_iter().any(|message| message.message_id == message_id)
+            history
+                .into_iter()
+                .any(|message| message.message_id == message_id)
         };
         if let Some(task) = page.tasks.iter().find(ours) {
             return Some(task.id.clone());

@@ -224,10 +224,14 @@ impl Drive {
         let mut backoff = Backoff::tries();
         loop {
             if self.cancel_wanted() {
-                return self.finish(outcome::unsent(StopWhy::Canceled, self.whose())).await;
+                return self
+                    .finish(outcome::unsent(StopWhy::Canceled, self.whose()))
+                    .await;
             }
             if Instant::now() >= self.deadline {
-                return self.finish(outcome::unsent(StopWhy::Deadline, self.whose())).await;
+                return self
+                    .finish(outcome::unsent(StopWhy::Deadline, self.whose()))
+                    .await;
             }
             let tried = tokio::select! {
                 ready = self.inner.peers.ready(&self.peer, &self.env) => ready,
@@ -250,7 +254,9 @@ impl Drive {
             };
             let wait = backoff.wait();
             if Instant::now() + wait >= window {
-                return self.finish(outcome::undelivered(reason, failure, self.whose())).await;
+                return self
+                    .finish(outcome::undelivered(reason, failure, self.whose()))
+                    .await;
             }
             self.pause(wait).await;
         }
@@ -276,8 +282,12 @@ impl Drive {
             Err(SendError::Client(error)) => error,
             Err(SendError::Ours(text)) => {
                 let failure = Failure::new(ErrorKind::Internal, text, "");
-                self.finish(outcome::undelivered(Reason::AgentError, failure, self.whose()))
-                    .await?;
+                self.finish(outcome::undelivered(
+                    Reason::AgentError,
+                    failure,
+                    self.whose(),
+                ))
+                .await?;
                 return Ok(Attempt::Sent);
             }
         };
@@ -293,7 +303,8 @@ impl Drive {
                 Ok(Attempt::Sent)
             }
             AfterSend::GiveUp(reason, failure) => {
-                self.finish(outcome::undelivered(reason, failure, self.whose())).await?;
+                self.finish(outcome::undelivered(reason, failure, self.whose()))
+                    .await?;
                 Ok(Attempt::Sent)
             }
         }
@@ -310,7 +321,8 @@ impl Drive {
         let (mut writer, healed) = Writer::open(&place)?;
         if place.offset.is_none() {
             let offset = writer.bytes();
-            self.inner.with(self.id, |live| live.row.transcript.offset = Some(offset));
+            self.inner
+                .with(self.id, |live| live.row.transcript.offset = Some(offset));
         }
         if let Some(healed) = healed {
             let text = format!("A torn line of {} bytes was cut off here.", healed.bytes);
@@ -346,7 +358,9 @@ impl Drive {
         let row = self.stepped(Progress::AttemptFailed, |_| ());
         if let Some(row) = row {
             let store = &self.inner.store;
-            store.end_attempt(&row, &error.to_string(), clock::now_ms()).await?;
+            store
+                .end_attempt(&row, &error.to_string(), clock::now_ms())
+                .await?;
             self.publish(row);
         }
         Ok(())
@@ -357,7 +371,10 @@ impl Drive {
         self.tell_message(&message).map_err(SendError::Ours)?;
         let (client, endpoint) = (&self.inner.client, &ready.endpoint);
         let sent = if endpoint.card.streaming {
-            client.send_streaming(endpoint, &message).await.map(Sent::Stream)
+            client
+                .send_streaming(endpoint, &message)
+                .await
+                .map(Sent::Stream)
         } else {
             let sent = client.send(endpoint, &message, ReturnWhen::Accepted).await;
             sent.map(Sent::Answer)
@@ -383,7 +400,9 @@ impl Drive {
             message_id: &MessageId::new(&row.wire.message_id)?,
             context_id: ours.then_some(&context_id),
             grant: (grant != Grant::default()).then_some(grant),
-            remaining_s: u32::try_from(left.as_secs_f64().ceil() as u64).unwrap_or(1).max(1),
+            remaining_s: u32::try_from(left.as_secs_f64().ceil() as u64)
+                .unwrap_or(1)
+                .max(1),
             default_deadline_s: self.inner.default_deadline_s(),
         };
         Ok(encode_message(&row.contract, &outbound)?)
@@ -451,7 +470,9 @@ impl Drive {
                 return Ok(());
             }
             if Instant::now() >= give_up {
-                return self.finish(outcome::given_up(None, false, self.whose())).await;
+                return self
+                    .finish(outcome::given_up(None, false, self.whose()))
+                    .await;
             }
             let found = timeout_at(give_up, self.inner.peers.ready(&self.peer, &self.env)).await;
             if let Ok(Ok(ready)) = found
@@ -472,11 +493,14 @@ impl Drive {
             self.finish_as(&end).await?;
             return Ok(true);
         }
-        let task = self.view(|live| live.turn.task_id().map(str::to_owned)).flatten();
+        let task = self
+            .view(|live| live.turn.task_id().map(str::to_owned))
+            .flatten();
         if task.is_none() {
             return Ok(false);
         }
-        self.advance(Progress::Accepted, |row| row.wire.task_id = task).await?;
+        self.advance(Progress::Accepted, |row| row.wire.task_id = task)
+            .await?;
         Ok(true)
     }
 
@@ -504,7 +528,8 @@ impl Drive {
         };
         match machine::after_send(&error, &self.peer) {
             AfterSend::GiveUp(reason, failure) => {
-                self.finish(outcome::undelivered(reason, failure, self.whose())).await?;
+                self.finish(outcome::undelivered(reason, failure, self.whose()))
+                    .await?;
                 Ok(true)
             }
             // An earlier attempt may have arrived, so this one's failure proves nothing.

@@ -59,7 +59,11 @@ impl Drive {
         let settle = ledger::settlement(&row, verdict.price, estimate, now_ms);
         let limit = self.inner.limit_of(&self.peer);
         let since_ms = limit.map_or(0, |limit| limit.window.start_ms(row.times.accepted_at_ms));
-        let before = self.inner.store.finish_dispatch(&row, &settle, since_ms).await?;
+        let before = self
+            .inner
+            .store
+            .finish_dispatch(&row, &settle, since_ms)
+            .await?;
         match before {
             Some(before) => self.tell_near_limit(&before, &settle.spent),
             None => {
@@ -75,7 +79,11 @@ impl Drive {
     /// The lines that only we can write: an end that the peer did not tell, and what was not kept.
     fn last_lines(&mut self, verdict: &Verdict) -> Result<(), DriveError> {
         let written = self.view(|live| {
-            (live.row.transcript.offset.is_some(), live.turn.end(), live.turn.reply_is_cut())
+            (
+                live.row.transcript.offset.is_some(),
+                live.turn.end(),
+                live.turn.reply_is_cut(),
+            )
         });
         // A dispatch that was never sent has no lines.
         let Some((true, end, cut)) = written else {
@@ -83,7 +91,8 @@ impl Drive {
         };
         let mut lines = Vec::new();
         if cut {
-            let text = "The reply is longer than what views and checks keep; all of it stands above.";
+            let text =
+                "The reply is longer than what views and checks keep; all of it stands above.";
             lines.push(note(self.id, now_text(), text));
         }
         if end.is_none_or(|end| end.state != verdict.state) {
@@ -171,13 +180,15 @@ async fn check(row: &mut DispatchRow) {
     let (verification, failed) = match checked {
         // Nothing was to be checked, so nothing is missing.
         Checked::Unverified => (Verification::Unverified, Vec::new()),
-        Checked::Verified | Checked::Rejected(_) if too_long => {
-            (Verification::Rejected, std::mem::take(&mut row.outcome.failed_checks))
-        }
+        Checked::Verified | Checked::Rejected(_) if too_long => (
+            Verification::Rejected,
+            std::mem::take(&mut row.outcome.failed_checks),
+        ),
         Checked::Verified => (Verification::Verified, Vec::new()),
-        Checked::Rejected(failed) => {
-            (Verification::Rejected, failed.into_iter().map(PeerText::new).collect())
-        }
+        Checked::Rejected(failed) => (
+            Verification::Rejected,
+            failed.into_iter().map(PeerText::new).collect(),
+        ),
     };
     row.outcome.verification = Some(verification);
     row.outcome.failed_checks = failed;

@@ -138,14 +138,18 @@ impl Drive {
             self.pace.attach_at
         });
         let at_hand = self.ready.is_some() && self.task_id().is_some();
-        let calls = [self.due.cancel_at, self.due.answers_at].into_iter().flatten();
+        let calls = [self.due.cancel_at, self.due.answers_at]
+            .into_iter()
+            .flatten();
         let calls = calls.filter(|_| at_hand);
         let all = [stop, deadline, stream].into_iter().flatten().chain(calls);
         all.min().unwrap_or(self.deadline)
     }
 
     fn task_id(&self) -> Option<TaskId> {
-        let text = self.view(|live| live.turn.task_id().map(str::to_owned)).flatten()?;
+        let text = self
+            .view(|live| live.turn.task_id().map(str::to_owned))
+            .flatten()?;
         TaskId::new(text).ok()
     }
 
@@ -157,12 +161,19 @@ impl Drive {
     async fn save_progress(&mut self) -> Result<(), DriveError> {
         let seen = self.view(|live| {
             let task = live.turn.task_id().map(str::to_owned);
-            (task, live.turn.state(), live.row.state, live.row.wire.task_id.clone())
+            (
+                task,
+                live.turn.state(),
+                live.row.state,
+                live.row.wire.task_id.clone(),
+            )
         });
         let Some((Some(task), seen, stored, known)) = seen else {
             return Ok(());
         };
-        let last = self.view(|live| live.turn.last().to_owned()).unwrap_or_default();
+        let last = self
+            .view(|live| live.turn.last().to_owned())
+            .unwrap_or_default();
         let progress = match (stored, seen) {
             (DispatchState::InputRequired, Some(DispatchState::InputRequired)) => return Ok(()),
             (_, Some(DispatchState::InputRequired)) => Progress::AskedPerson,
@@ -201,15 +212,23 @@ impl Drive {
 
     /// Whether the grant is used up at a peer that does not know of grants.
     fn over_grant(&self) -> bool {
-        let enforces = self.ready.as_ref().is_none_or(|r| r.endpoint.card.lists_dispatch);
+        let enforces = self
+            .ready
+            .as_ref()
+            .is_none_or(|r| r.endpoint.card.lists_dispatch);
         if enforces {
             return false;
         }
         self.view(|live| {
             let (granted, usage) = (&live.row.granted, &live.row.usage);
-            let tokens = granted.tokens.is_some_and(|most| usage.counted_tokens() > most);
+            let tokens = granted
+                .tokens
+                .is_some_and(|most| usage.counted_tokens() > most);
             let cost = usage.cost_usd.map(crate::domain::Cost::from_usd);
-            let cost = granted.cost.zip(cost).is_some_and(|(most, cost)| cost > most);
+            let cost = granted
+                .cost
+                .zip(cost)
+                .is_some_and(|(most, cost)| cost > most);
             tokens || cost
         }) == Some(true)
     }
@@ -223,7 +242,8 @@ impl Drive {
         if self.due.cancel_at.is_some_and(|at| at <= now) {
             self.due.cancel_at = None;
             let client = self.inner.client.clone();
-            self.calls.push(calls::cancel(client, ready.endpoint.clone(), task.clone()));
+            self.calls
+                .push(calls::cancel(client, ready.endpoint.clone(), task.clone()));
         }
         if self.due.answers_at.is_some_and(|at| at <= now) {
             self.due.answers_at = None;
@@ -249,7 +269,10 @@ impl Drive {
                 match calls::fate(&sent, idempotent) {
                     AnswerFate::Settled => {
                         let now_ms = fleet_a2a::clock::now_ms();
-                        self.inner.store.settle_answer(&row.message_id, now_ms).await?;
+                        self.inner
+                            .store
+                            .settle_answer(&row.message_id, now_ms)
+                            .await?;
                     }
                     AnswerFate::Again => self.due.answers_at = Some(Instant::now() + CALL_AGAIN),
                 }
@@ -434,7 +457,9 @@ impl Drive {
             };
             let mut lines = lines_of(&event, &live.turn, &stamp);
             if let StreamResponse::ArtifactUpdate(update) = &event.body
-                && !lines.iter().any(|l| l.kind == crate::control::LineKind::Artifact)
+                && !lines
+                    .iter()
+                    .any(|l| l.kind == crate::control::LineKind::Artifact)
             {
                 live.turn.reply_is(&update.artifact.artifact_id);
             }

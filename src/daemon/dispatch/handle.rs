@@ -74,8 +74,9 @@ impl DispatchHandle {
 
     fn open_view(&self, id: DispatchId) -> Option<DispatchView> {
         let now_ms = clock::now_ms();
-        self.inner
-            .with(id, |live| view::of_open(&live.row, &live.turn, now_ms, Extent::Whole))
+        self.inner.with(id, |live| {
+            view::of_open(&live.row, &live.turn, now_ms, Extent::Whole)
+        })
     }
 
     async fn row(&self, id: DispatchId) -> Result<DispatchRow, Failure> {
@@ -98,7 +99,11 @@ impl DispatchHandle {
         peer: Option<PeerName>,
         limit: u32,
     ) -> Result<Vec<DispatchView>, Failure> {
-        let rows = self.inner.store.newest_dispatches(peer.as_ref(), limit).await?;
+        let rows = self
+            .inner
+            .store
+            .newest_dispatches(peer.as_ref(), limit)
+            .await?;
         let now_ms = clock::now_ms();
         let views = rows.iter().map(|row| {
             self.open_view(row.dispatch_id)
@@ -144,7 +149,10 @@ impl DispatchHandle {
         let open = self.inner.with(id, |live| live.turn.permissions().to_vec());
         let Some(open) = open else {
             let state = self.row(id).await?.state.word();
-            return Err(state_failure(id, &format!("has ended ({state}) and asks nothing")));
+            return Err(state_failure(
+                id,
+                &format!("has ended ({state}) and asks nothing"),
+            ));
         };
         let request = choose(id, &open, request_id.as_deref(), decision)?;
         let answer = AnswerRow {
@@ -153,9 +161,16 @@ impl DispatchHandle {
             decision,
             reason,
         };
-        let stored = self.inner.store.add_answer(id, &answer, clock::now_ms()).await?;
+        let stored = self
+            .inner
+            .store
+            .add_answer(id, &answer, clock::now_ms())
+            .await?;
         if stored.decision != decision {
-            return Err(state_failure(id, "has another answer to this request already"));
+            return Err(state_failure(
+                id,
+                "has another answer to this request already",
+            ));
         }
         self.inner.with(id, |live| live.wake.notify_one());
         self.show(id).await
@@ -219,9 +234,8 @@ impl DispatchHandle {
         };
         let from = lock(&self.inner.cursors).before(id, from_seq);
         let from = from.unwrap_or(Cursor { offset });
-        let read = tokio::task::spawn_blocking(move || {
-            transcript::read(&place, id, from, from_seq, max)
-        });
+        let read =
+            tokio::task::spawn_blocking(move || transcript::read(&place, id, from, from_seq, max));
         let batch = read.await.unwrap_or_else(|join| Err(joined(join)))?;
         if let Some(last) = batch.lines.last() {
             let offset = batch.end_offset;
@@ -260,7 +274,9 @@ impl DispatchHandle {
                 continue;
             }
             // Peers without a budget show all they ever used.
-            let since_ms = known.budget.map_or(0, |limit| limit.window.start_ms(now_ms));
+            let since_ms = known
+                .budget
+                .map_or(0, |limit| limit.window.start_ms(now_ms));
             if let std::collections::hash_map::Entry::Vacant(entry) = sums.entry(since_ms) {
                 entry.insert(self.inner.store.balances(since_ms).await?);
             }
@@ -269,7 +285,12 @@ impl DispatchHandle {
                 .and_then(|all| all.get(known.name.as_str()))
                 .copied()
                 .unwrap_or_default();
-            views.push(ledger::view(&known.name, known.budget.as_ref(), &balance, now_ms));
+            views.push(ledger::view(
+                &known.name,
+                known.budget.as_ref(),
+                &balance,
+                now_ms,
+            ));
         }
         Ok(views)
     }
@@ -348,7 +369,10 @@ fn choose<'a>(
         ([one], None) => one,
         (_, None) => {
             let ids: Vec<&str> = open.iter().map(|open| open.request_id.as_str()).collect();
-            let text = format!("asks more than one thing; name one with --request: {}", ids.join(", "));
+            let text = format!(
+                "asks more than one thing; name one with --request: {}",
+                ids.join(", ")
+            );
             return Err(state_failure(id, &text));
         }
         (_, Some(wanted)) => {
@@ -359,7 +383,10 @@ fn choose<'a>(
     if request.choices.is_empty() || request.choices.contains(&decision) {
         Ok(request)
     } else {
-        Err(state_failure(id, "does not offer that answer to this request"))
+        Err(state_failure(
+            id,
+            "does not offer that answer to this request",
+        ))
     }
 }
 

@@ -92,7 +92,9 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn line(&self, kind: LineKind) -> TranscriptLine {
-        let Stamp { dispatch_id, at, .. } = self.stamp;
+        let Stamp {
+            dispatch_id, at, ..
+        } = self.stamp;
         blank(*dispatch_id, at.clone(), kind, Direction::In)
     }
 

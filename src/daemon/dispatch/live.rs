@@ -176,7 +176,9 @@ impl Inner {
         let open: std::collections::HashSet<DispatchId> =
             views.iter().map(|view| view.dispatch_id).collect();
         let ended = lock(&self.recent);
-        let ended = ended.iter().filter(|view| !open.contains(&view.dispatch_id));
+        let ended = ended
+            .iter()
+            .filter(|view| !open.contains(&view.dispatch_id));
         views.extend(ended.take(room).cloned());
         views.sort_by(newest);
         views.truncate(limit);
@@ -185,7 +187,8 @@ impl Inner {
 
     /// Tells everyone who watches.
     pub(super) fn changed(&self) {
-        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// Tells everyone who listens; nobody need be there.

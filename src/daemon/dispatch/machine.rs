@@ -51,7 +51,9 @@ pub(super) fn after_send(error: &ClientError, peer: &PeerName) -> AfterSend {
             Reason::Duplicate,
             Failure::new(
                 ErrorKind::Duplicate,
-                format!("{peer} has a turn on this context already{task}, started by somebody else."),
+                format!(
+                    "{peer} has a turn on this context already{task}, started by somebody else."
+                ),
                 "Wait until it has ended, or use another context.",
             ),
         );
@@ -62,7 +64,9 @@ pub(super) fn after_send(error: &ClientError, peer: &PeerName) -> AfterSend {
             Failure::new(
                 ErrorKind::Unauthenticated,
                 format!("{peer} does not accept our token: {error}."),
-                format!("Check the peer's token_env in fleet.toml, or redeploy with: fleet deploy {peer}"),
+                format!(
+                    "Check the peer's token_env in fleet.toml, or redeploy with: fleet deploy {peer}"
+                ),
             ),
         ),
         Delivery::NotAccepted => AfterSend::Again(

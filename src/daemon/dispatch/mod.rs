@@ -63,7 +63,11 @@ impl Dispatcher {
     /// [`Failure`] when the store cannot be read or TLS cannot be set up.
     pub async fn open(deps: DispatchDeps) -> Result<Self, Failure> {
         let client = Client::new().map_err(|error| {
-            Failure::new(ErrorKind::Internal, error.to_string(), "Look at: fleet logs")
+            Failure::new(
+                ErrorKind::Internal,
+                error.to_string(),
+                "Look at: fleet logs",
+            )
         })?;
         let inner = Arc::new(Inner::new(deps.store, deps.peers, client));
         let now_ms = clock::now_ms();

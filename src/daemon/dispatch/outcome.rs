@@ -173,12 +173,18 @@ fn error_of(
         (DispatchState::Completed, _) => return None,
         (DispatchState::Canceled, Some(Reason::Budget)) => Failure::new(
             ErrorKind::Budget,
-            with(format!("{peer} was stopped because the grant of this dispatch is used up")),
-            format!("See the budget with: fleet budget show {peer}; raise per_dispatch_tokens in fleet.toml."),
+            with(format!(
+                "{peer} was stopped because the grant of this dispatch is used up"
+            )),
+            format!(
+                "See the budget with: fleet budget show {peer}; raise per_dispatch_tokens in fleet.toml."
+            ),
         ),
-        (DispatchState::Canceled, _) => {
-            Failure::new(ErrorKind::State, with(format!("The dispatch to {peer} was canceled")), "")
-        }
+        (DispatchState::Canceled, _) => Failure::new(
+            ErrorKind::State,
+            with(format!("The dispatch to {peer} was canceled")),
+            "",
+        ),
         (DispatchState::Expired, _) => Failure::new(
             ErrorKind::Deadline,
             with(format!("The deadline passed before {peer} had finished")),
@@ -186,15 +192,23 @@ fn error_of(
         ),
         (DispatchState::Unknown, _) => Failure::new(
             ErrorKind::UnknownOutcome,
-            with(format!("{peer} may have run this, and what came of it cannot be learnt")),
-            format!("Look at what it did; then decide with: fleet dispatches resolve {id} completed|failed|canceled"),
+            with(format!(
+                "{peer} may have run this, and what came of it cannot be learnt"
+            )),
+            format!(
+                "Look at what it did; then decide with: fleet dispatches resolve {id} completed|failed|canceled"
+            ),
         ),
-        (DispatchState::Rejected, _) => {
-            Failure::new(ErrorKind::Agent, with(format!("{peer} refused the task")), show)
-        }
+        (DispatchState::Rejected, _) => Failure::new(
+            ErrorKind::Agent,
+            with(format!("{peer} refused the task")),
+            show,
+        ),
         (_, Some(Reason::Interrupted)) => Failure::new(
             ErrorKind::Agent,
-            with(format!("The receiver of {peer} was interrupted during the turn")),
+            with(format!(
+                "The receiver of {peer} was interrupted during the turn"
+            )),
             "Look at what it had done, and send it again.",
         ),
         (_, Some(Reason::Unauthenticated)) => Failure::new(
@@ -202,7 +216,11 @@ fn error_of(
             with(format!("The agent of {peer} has no valid login")),
             "Log in with the agent's own command, and send it again.",
         ),
-        (_, _) => Failure::new(ErrorKind::Agent, with(format!("The agent of {peer} failed")), show),
+        (_, _) => Failure::new(
+            ErrorKind::Agent,
+            with(format!("The agent of {peer} failed")),
+            show,
+        ),
     };
     Some(failure.about(id))
 }

@@ -110,7 +110,8 @@ impl Turn {
             FleetEvent::Note { text } => self.remark(&text),
             FleetEvent::PermissionRequest(request) => self.ask(request),
             FleetEvent::PermissionAnswered { request_id, .. } => {
-                self.permissions.retain(|open| open.request_id != request_id);
+                self.permissions
+                    .retain(|open| open.request_id != request_id);
             }
             FleetEvent::End {
                 reason,
