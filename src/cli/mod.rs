@@ -62,8 +62,9 @@ pub async fn run(global: &GlobalArgs, command: Command) -> u8 {
 
 /// Tells a failure: in words on standard error, and with `--json` as `{"error": ...}` on standard output too.
 pub fn fail(global: &GlobalArgs, failure: &Failure) {
-    if global.json && output::json(&serde_json::json!({ "error": failure })).is_err() {
-        // Standard output is what failed; standard error still tells the first failure.
+    if global.json {
+        // Where standard output is what failed, standard error still tells.
+        let _told = output::json(&serde_json::json!({ "error": failure }));
     }
     output::failure(failure);
 }

@@ -6,7 +6,8 @@ use fleet_receivers::Mode;
 use serde_json::json;
 
 use crate::control::{
-    Amounts, BudgetView, DaemonView, DispatchDetail, DispatchView, PeerView, StatusView,
+    Amounts, BudgetView, DaemonView, DispatchDetail, DispatchView, FleetSnapshot, PeerView,
+    StatusView, TrustView,
 };
 use crate::domain::{DispatchState, Health, PeerName, Verification, Window};
 
@@ -85,6 +86,26 @@ pub(crate) fn status() -> StatusView {
             config: "/home/me/fleet.toml".to_owned(),
         },
         peers: vec![ours(), foreign()],
+    }
+}
+
+/// The same fleet with one dispatch at work and one that ended.
+pub(crate) fn snapshot() -> FleetSnapshot {
+    let StatusView { daemon, peers } = status();
+    FleetSnapshot {
+        fleet: "main".to_owned(),
+        daemon,
+        peers,
+        dispatches: vec![working(), completed()],
+        notices: Vec::new(),
+        trust: TrustView {
+            config: "/home/me/fleet.toml".to_owned(),
+            hash: "ab".to_owned(),
+            accepted: true,
+            would: Vec::new(),
+        },
+        default_deadline_s: 900,
+        now_ms: ACCEPTED_AT_MS,
     }
 }
 

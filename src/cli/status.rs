@@ -6,23 +6,23 @@ use super::args::GlobalArgs;
 use super::session::{Session, unexpected};
 use super::table::Table;
 use super::{CommandResult, dispatches, exit, json, output, peers, text};
-use crate::control::{Answer, Command, DaemonView, DispatchView, PeerView, StatusView};
+use crate::control::{Answer, Command, DaemonView, FleetSnapshot, PeerView, StatusView};
 use crate::domain::{Failure, SafeText};
-
-/// Open dispatches are among the newest; older ones are found by `dispatches list`.
-const LOOK_AT: u32 = 200;
 
 /// Does `fleet status`.
 pub(crate) async fn execute(global: &GlobalArgs) -> CommandResult {
     let session = Session::open(global).await?;
-    let status = match session.call(Command::Status).await? {
-        Answer::Status(status) => status,
-        other => return Err(unexpected(&other)),
-    };
     if global.json {
-        output::json(&object(&status)?)?;
+        match session.call(Command::Status).await? {
+            Answer::Status(status) => output::json(&object(&status)?)?,
+            other => return Err(unexpected(&other)),
+        }
     } else {
-        output::text(&words(&status, &open_dispatches(&session).await?))?;
+        // A snapshot has every open dispatch, however old; a list has the newest.
+        match session.call(Command::Snapshot { follow: false }).await? {
+            Answer::Snapshot(snapshot) => output::text(&words(&snapshot))?,
+            other => return Err(unexpected(&other)),
+        }
     }
     Ok(exit::DONE)
 }
@@ -36,21 +36,7 @@ fn object(status: &StatusView) -> Result<serde_json::Value, Failure> {
     Ok(json!({ "daemon": json::to_value(&status.daemon)?, "peers": peers }))
 }
 
-async fn open_dispatches(session: &Session) -> Result<Vec<DispatchView>, Failure> {
-    let newest = Command::List {
-        peer: None,
-        limit: LOOK_AT,
-    };
-    match session.call(newest).await? {
-        Answer::Dispatches(views) => Ok(views
-            .into_iter()
-            .filter(|view| !view.state.is_final())
-            .collect()),
-        other => Err(unexpected(&other)),
-    }
-}
-
-fn words(status: &StatusView, open: &[DispatchView]) -> SafeText {
+fn words(snapshot: &FleetSnapshot) -> SafeText {
     let mut table = Table::new(&[
         "PEER",
         "MODE",
@@ -61,17 +47,22 @@ fn words(status: &StatusView, open: &[DispatchView]) -> SafeText {
         "WINDOW",
         "WHY",
     ]);
-    for peer in &status.peers {
+    for peer in &snapshot.peers {
         table.row(cells(peer));
     }
+    let dispatches = snapshot.dispatches.iter();
+    let open: Vec<_> = dispatches
+        .filter(|view| !view.state.is_final())
+        .cloned()
+        .collect();
     let work = if open.is_empty() {
         "Nothing in flight.".to_owned()
     } else {
-        dispatches::table(open).to_string()
+        dispatches::table(&open).to_string()
     };
     SafeText::of(&format!(
         "{}\n\n{}\n{work}",
-        daemon(&status.daemon),
+        daemon(&snapshot.daemon),
         table.render()
     ))
 }
@@ -112,8 +103,11 @@ mod tests {
 
     #[test]
     fn in_words_and_as_json() {
-        insta::assert_snapshot!(words(&samples::status(), &[samples::working()]));
-        insta::assert_snapshot!(words(&samples::status(), &[]).as_str().lines().last().unwrap(), @"Nothing in flight.");
-        insta::assert_snapshot!(json::line(&object(&samples::status()).unwrap()).unwrap());
+        let mut snapshot = samples::snapshot();
+        insta::assert_snapshot!("in_words", words(&snapshot));
+        snapshot.dispatches = vec![samples::completed()];
+        insta::assert_snapshot!(words(&snapshot).as_str().lines().last().unwrap(), @"Nothing in flight.");
+        let printed = json::line(&object(&samples::status()).unwrap()).unwrap();
+        insta::assert_snapshot!("as_json", printed);
     }
 }
