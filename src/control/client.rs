@@ -4,7 +4,7 @@
 //! one of its own, so that a reader who is slow holds up nobody but itself.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -328,7 +328,7 @@ fn is_absent(error: &std::io::Error) -> bool {
     }
 }
 
-fn unreachable(path: &PathBuf, error: &std::io::Error) -> Failure {
+fn unreachable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(
         ErrorKind::Daemon,
         format!(

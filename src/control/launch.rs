@@ -59,7 +59,9 @@ pub(super) fn launch(target: &Target) -> Result<Launched, Failure> {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
     });
-    let child = command.wrap(ProcessSession).spawn().map_err(|error| {
+    let child = command.wrap(ProcessSession).spawn();
+    // Waiting is for this one process, not for its group.
+    let child = child.map(ChildWrapper::into_inner).map_err(|error| {
         Failure::new(
             ErrorKind::Daemon,
             format!(

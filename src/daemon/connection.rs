@@ -1,0 +1,221 @@
+//! One client.
+//!
+//! Owns: the greeting, reading requests, writing answers. Does not own: what a command does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_stream::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use super::commands;
+use super::core::Core;
+use crate::control::{
+    Answer, CONNECTION_ID, Command, Hello, LineReader, PROTOCOL, Request, Response, line_reader,
+    to_line,
+};
+use crate::domain::{ErrorKind, Failure};
+
+/// How long the daemon waits for answers to be written when it stops: within the second it may take.
+pub(super) const FLUSH: Duration = Duration::from_millis(200);
+/// How long a client may take to greet.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// Commands at a time on one connection; further ones wait unread.
+const COMMANDS: usize = 64;
+/// Answers that wait to be written: a client that does not read holds up only its own commands.
+const ANSWERS: usize = 32;
+
+/// Where the answers to one command go.
+#[derive(Debug, Clone)]
+pub(super) struct Reply {
+    id: u64,
+    out: mpsc::Sender<Vec<u8>>,
+    closed: CancellationToken,
+}
+
+/// Why a command ended without having done all.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// It failed.
+    Failed(Failure),
+    /// The client has gone, or the daemon stops: nothing more is said, so that a client that waits knows to ask again.
+    Gone,
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl Reply {
+    /// Sends one answer; waits while the client does not read.
+    pub(super) async fn send(&self, body: Answer) -> Result<(), Ended> {
+        let response = Response { id: self.id, body };
+        let line = to_line(&response).or_else(|failure| {
+            to_line(&Response {
+                id: self.id,
+                body: Answer::Failed(failure),
+            })
+        });
+        let line = line.map_err(|_| Ended::Gone)?;
+        self.out.send(line).await.map_err(|_| Ended::Gone)
+    }
+
+    /// Returns when the client has gone or the daemon stops.
+    pub(super) async fn gone(&self) -> Ended {
+        tokio::select! {
+            () = self.closed.cancelled() => {}
+            () = self.out.closed() => {}
+        }
+        Ended::Gone
+    }
+}
+
+/// What a connection may do.
+#[derive(Debug)]
+struct Caller {
+    explicit: bool,
+    /// Set for a client of another version: it may only stop the daemon.
+    misfit: Option<Failure>,
+}
+
+/// Serves one connection until it closes or the daemon stops.
+pub(super) async fn serve(stream: UnixStream, core: &Arc<Core>) {
+    let _client = core.activity.enter();
+    let (read, write) = stream.into_split();
+    let mut reader = line_reader(read);
+    let (out, lines) = mpsc::channel(ANSWERS);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(write_lines(write, lines));
+    let hello = tokio::time::timeout(HELLO_TIMEOUT, reader.next()).await;
+    let reply = Reply {
+        id: CONNECTION_ID,
+        out,
+        closed: core.stop.child_token(),
+    };
+    let greeted = match hello {
+        Ok(Some(Ok(line))) => greet(&line, core),
+        Ok(Some(Err(_)) | None) | Err(_) => return,
+    };
+    match greeted {
+        Ok(caller) => {
+            if reply.send(Answer::Done).await.is_ok() {
+                requests(&mut reader, &caller, core, &reply, &mut tasks).await;
+            }
+        }
+        Err(failure) => {
+            let _ = reply.send(Answer::Failed(failure)).await;
+        }
+    }
+    // What is being stored must not be cut off half-way because its client left: commands end by themselves, and those
+    // that only tell a client something notice that it has gone.
+    reply.closed.cancel();
+    drop(reply);
+    while tasks.join_next().await.is_some() {}
+}
+
+async fn requests(
+    reader: &mut LineReader,
+    caller: &Caller,
+    core: &Arc<Core>,
+    reply: &Reply,
+    tasks: &mut JoinSet<()>,
+) {
+    let places = Arc::new(Semaphore::new(COMMANDS));
+    loop {
+        while tasks.try_join_next().is_some() {}
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        let line = tokio::select! {
+            _gone = reply.gone() => return,
+            line = reader.next() => line,
+        };
+        let request: Request = match line.map(|line| line.map(|line| serde_json::from_str(&line))) {
+            Some(Ok(Ok(request))) => request,
+            Some(Ok(Err(error))) => {
+                let _ = reply.send(Answer::Failed(no_request(&error))).await;
+                return;
+            }
+            // The line is too long, or the connection is closed.
+            Some(Err(_)) | None => return,
+        };
+        let reply = Reply {
+            id: request.id,
+            ..reply.clone()
+        };
+        let refused = match &request.command {
+            Command::StopDaemon => None,
+            _other => caller.misfit.clone(),
+        };
+        let (core, explicit) = (Arc::clone(core), caller.explicit);
+        tasks.spawn(async move {
+            let stops = request.command == Command::StopDaemon;
+            let done = match refused {
+                Some(failure) => Err(Ended::Failed(failure)),
+                None => commands::run(request, explicit, &core, &reply).await,
+            };
+            let _ = match done {
+                Ok(()) => reply.send(Answer::Done).await,
+                Err(Ended::Failed(failure)) => reply.send(Answer::Failed(failure)).await,
+                Err(Ended::Gone) => Ok(()),
+            };
+            if stops {
+                core.stop.cancel();
+            }
+            drop(place);
+        });
+    }
+}
+
+fn greet(line: &str, core: &Core) -> Result<Caller, Failure> {
+    let hello: Hello = serde_json::from_str(line).map_err(|error| no_request(&error))?;
+    let config = core.target.config.to_string_lossy();
+    if hello.config != config {
+        return Err(Failure::new(
+            ErrorKind::Config,
+            format!(
+                "The daemon of this state folder serves {config}, not {}.",
+                hello.config
+            ),
+            "Use that file, or another state folder (`--state-dir PATH`).",
+        ));
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    let fits = hello.protocol == PROTOCOL && hello.version == version;
+    Ok(Caller {
+        explicit: hello.config_is_explicit,
+        misfit: (!fits).then(|| {
+            Failure::new(
+                ErrorKind::Daemon,
+                format!(
+                    "The daemon is fleet {version}, and this is fleet {}.",
+                    hello.version
+                ),
+                "Run `fleet daemon stop`, then the command again; receivers and their turns go on.",
+            )
+        }),
+    })
+}
+
+fn no_request(error: &serde_json::Error) -> Failure {
+    Failure::new(
+        ErrorKind::Daemon,
+        format!("The daemon does not understand what it was asked: {error}."),
+        "Run `fleet daemon stop`, then the command again.",
+    )
+}
+
+async fn write_lines(mut half: OwnedWriteHalf, mut lines: mpsc::Receiver<Vec<u8>>) {
+    while let Some(line) = lines.recv().await {
+        if half.write_all(&line).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Starting a receiver's process and waiting until it proves itself; finding one that runs already.
+//!
+//! Owns: the detached process, its log, the wait. Does not own: whether it should run.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use fleet_a2a::client::{Client, Endpoint};
+use fleet_receivers::folder::{self, Health, Identity};
+use process_wrap::tokio::{CommandWrap, ProcessSession};
+use tokio::time::Instant;
+
+use super::deploy::Deployed;
+use super::process::Process;
+use super::prove::{Unproven, base_url, prove};
+
+/// How long a receiver may take from its start to its proof: 60 ms is usual; a loaded machine takes longer.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two looks meanwhile.
+const START_POLL: Duration = Duration::from_millis(5);
+/// How long a receiver that was found running may take to prove itself.
+const ADOPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two questions meanwhile.
+const ADOPT_POLL: Duration = Duration::from_millis(250);
+/// A log that is larger when its receiver starts is moved to `log.1`, which is overwritten.
+const MAX_LOG_BYTES: u64 = 4 * 1024 * 1024;
+/// How much of the log's end a failed start repeats.
+const LOG_TAIL_BYTES: u64 = 600;
+
+/// A proven receiver.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) process: Process,
+    pub(super) deployed: Deployed,
+    pub(super) identity: Identity,
+    pub(super) endpoint: Endpoint,
+    pub(super) health: Health,
+}
+
+/// Starts the receiver and waits for its proof. One that fails to prove itself is killed.
+///
+/// # Errors
+/// One sentence that says why it does not run.
+pub(super) async fn start(
+    program: &Path,
+    client: &Client,
+    deployed: Deployed,
+) -> Result<Running, String> {
+    let mut process = spawn(program, &deployed)
+        .map_err(|error| format!("its process cannot be started: {error}"))?;
+    let deadline = Instant::now() + START_TIMEOUT;
+    let mut last = "it did not say where it listens".to_owned();
+    while Instant::now() < deadline {
+        let wait = process.exited_within(START_POLL);
+        if wait.await.is_some() {
+            return Err(format!("it ended while it started{}", tail(&deployed.dir)));
+        }
+        let Some(identity) = identity_of(&deployed, process.pid()) else {
+            continue;
+        };
+        match running(client, &deployed, identity).await {
+            Ok((identity, endpoint, health)) => {
+                return Ok(Running {
+                    process,
+                    deployed,
+                    identity,
+                    endpoint,
+                    health,
+                });
+            }
+            Err(why) => last = why,
+        }
+    }
+    process.kill();
+    let _ = process.exited_within(START_TIMEOUT).await;
+    Err(format!(
+        "it did not prove itself within {} s: {last}",
+        START_TIMEOUT.as_secs()
+    ))
+}
+
+/// Takes over a receiver that an earlier daemon started; `None` when none runs. One that runs but does not prove itself is
+/// killed: it holds the folder's lock, so no other could start.
+pub(super) async fn adopt(client: &Client, deployed: Deployed) -> Option<Running> {
+    let identity = Identity::read(&deployed.dir).ok().flatten()?;
+    let mut process = Process::adopt(&identity)?;
+    let deadline = Instant::now() + ADOPT_TIMEOUT;
+    loop {
+        match running(client, &deployed, identity.clone()).await {
+            Ok((identity, endpoint, health)) => {
+                return Some(Running {
+                    process,
+                    deployed,
+                    identity,
+                    endpoint,
+                    health,
+                });
+            }
+            Err(why) if Instant::now() >= deadline => {
+                tracing::warn!(peer = %deployed.config.peer, %why, "a receiver cannot be adopted and is ended");
+                process.kill();
+                let _ = process.exited_within(ADOPT_TIMEOUT).await;
+                return None;
+            }
+            Err(_) => {
+                if process.exited_within(ADOPT_POLL).await.is_some() {
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// The proof, then the card. The card is public, the token is only attached to what it says.
+async fn running(
+    client: &Client,
+    deployed: &Deployed,
+    identity: Identity,
+) -> Result<(Identity, Endpoint, Health), String> {
+    let health = prove(client, deployed, &identity)
+        .await
+        .map_err(|error: Unproven| error.to_string())?;
+    let base = base_url(&identity).ok_or("its address is no address")?;
+    let endpoint = client
+        .fetch_card(&base, Some(&deployed.token))
+        .await
+        .map_err(|error| format!("its card cannot be read: {error}"))?;
+    Ok((identity, endpoint.proving(), health))
+}
+
+fn identity_of(deployed: &Deployed, pid: u32) -> Option<Identity> {
+    let identity = Identity::read(&deployed.dir).ok().flatten()?;
+    (identity.pid == pid && identity.is_running()).then_some(identity)
+}
+
+fn spawn(program: &Path, deployed: &Deployed) -> std::io::Result<Process> {
+    let log = open_log(&deployed.dir)?;
+    let mut command = CommandWrap::with_new(program, |command| {
+        command
+            .arg("serve")
+            .arg("--receiver")
+            .arg(&deployed.dir)
+            .env_clear()
+            .envs(deployed.env.iter().map(|(name, value)| (name, value)))
+            .env_remove(fleet_receivers::child::MARKER)
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::from(log));
+    });
+    // The session is all that was wanted: waiting is for this one process, not for its group.
+    let child = command.wrap(ProcessSession).spawn()?.into_inner();
+    Process::of_child(child)
+}
+
+fn open_log(dir: &Path) -> std::io::Result<File> {
+    let path = folder::path(dir, folder::LOG_FILE);
+    let open = || {
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0))
+            .open(&path)
+    };
+    let log = open()?;
+    if log.metadata()?.len() <= MAX_LOG_BYTES {
+        return Ok(log);
+    }
+    std::fs::rename(&path, path.with_extension("1"))?;
+    open()
+}
+
+/// The end of the log, as the reason that a person wants to see first.
+fn tail(dir: &Path) -> String {
+    let path = folder::path(dir, folder::LOG_FILE);
+    let read = || -> std::io::Result<String> {
+        let mut file = File::open(&path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL_BYTES)))?;
+        let mut bytes = Vec::new();
+        file.take(LOG_TAIL_BYTES).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    };
+    match read() {
+        Ok(text) if !text.is_empty() => format!(": {text}"),
+        Ok(_) | Err(_) => format!("; its log {} says nothing", path.display()),
+    }
+}
