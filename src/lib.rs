@@ -8,6 +8,7 @@
 //! | [`daemon`] | the one process that owns a fleet's state |
 //! | [`cli`] | one file per subcommand |
 //! | [`telemetry`] | the log of a process, in a file |
+//! | [`tui`] | the console |
 
 pub mod cli;
 pub mod config;
@@ -15,3 +16,4 @@ pub mod control;
 pub mod daemon;
 pub mod domain;
 pub mod telemetry;
+pub mod tui;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use fleet::cli::{self, Cli, Command, GlobalArgs};
 use fleet::domain::{ErrorKind, Failure};
+use fleet::tui;
 use tokio::runtime::{Builder, Runtime};
 
 /// The work is I/O: two threads carry it, and each more would cost every receiver memory.
@@ -51,14 +52,9 @@ async fn run(global: &GlobalArgs, command: Option<Command>) -> u8 {
 }
 
 /// `fleet` alone.
-#[allow(clippy::unused_async, reason = "the console behind this is async")]
 async fn console(global: &GlobalArgs) -> Result<u8, Failure> {
-    let _target = cli::target(global)?;
-    Err(Failure::new(
-        ErrorKind::Internal,
-        "The console is not part of this build.",
-        "fleet --help",
-    ))
+    tui::run(cli::target(global)?).await?;
+    Ok(0)
 }
 
 fn told(global: &GlobalArgs, failure: &Failure) -> u8 {

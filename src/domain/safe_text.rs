@@ -107,3 +107,66 @@ fn is_invisible(c: char) -> bool {
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn makes_visible_what_a_terminal_would_obey() {
+        assert_eq!(SafeText::of("\u{1b}[2J").as_str(), "␛[2J");
+        assert_eq!(SafeText::of("\u{9b}31m").as_str(), "<U+009B>31m");
+        assert_eq!(SafeText::of("a\u{202e}b").as_str(), "a<U+202E>b");
+        assert_eq!(SafeText::of("\u{e0041}").as_str(), "<U+E0041>");
+        assert_eq!(SafeText::of("\u{7f}").as_str(), "␡");
+        assert_eq!(SafeText::of("漢字 é 🙂").as_str(), "漢字 é 🙂");
+    }
+
+    #[test]
+    fn keeps_lines_and_tabs_or_shows_them_on_one_line() {
+        assert_eq!(SafeText::of("a\r\nb\tc\rd").as_str(), "a\nb\tc␍d");
+        assert_eq!(SafeText::line_of("a\r\nb\tc").as_str(), "a␍␊b␉c");
+    }
+
+    #[test]
+    fn pads_like_any_text() {
+        assert_eq!(format!("{:5}|", SafeText::of("ab")), "ab   |");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_unsafe_is_left(text: String) {
+            let line = SafeText::line_of(&text);
+            prop_assert!(line.as_str().chars().all(SafeText::is_safe));
+            let safe = SafeText::of(&text);
+            prop_assert!(safe.as_str().chars().all(|c| matches!(c, '\n' | '\t') || SafeText::is_safe(c)));
+        }
+
+        #[test]
+        fn cleaning_twice_changes_nothing(text: String) {
+            let once = SafeText::of(&text);
+            prop_assert_eq!(&SafeText::of(once.as_str()), &once);
+            let line = SafeText::line_of(&text);
+            prop_assert_eq!(&SafeText::line_of(line.as_str()), &line);
+        }
+
+        #[test]
+        fn harmless_text_is_unchanged(text in "[ -~äöüß漢]{0,40}") {
+            let safe = SafeText::of(&text);
+            prop_assert_eq!(safe.as_str(), text.as_str());
+        }
+
+        #[test]
+        fn as_many_lines_stay_as_there_were(text in "[a-z\\n]{0,40}") {
+            let (safe, lines) = (SafeText::of(&text), text.matches('\n').count());
+            prop_assert_eq!(safe.as_str().matches('\n').count(), lines);
+        }
+
+        #[test]
+        fn what_was_said_is_kept_raw(text: String) {
+            let said = PeerText::new(text.clone());
+            prop_assert_eq!(said.raw(), text.as_str());
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! One peer in detail, beside or below the list.
+//!
+//! Owns: the order of what is told: health and its remedy, budget, the latest dispatches, and the rest.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use crate::control::{FleetSnapshot, PeerView};
+use crate::domain::SafeText;
+use crate::tui::format;
+use crate::tui::model::Model;
+use crate::tui::theme::{Role, Theme};
+
+use super::fleet::{HEALTH, mode};
+use super::pieces::{self, line, pad, span};
+
+/// Of the latest dispatches; the list of them all is one key away.
+const LATEST: usize = 3;
+const LABEL: usize = 13;
+const STATE: usize = 17;
+const AGE: usize = 5;
+
+pub(super) fn draw(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    (model, snapshot, peer): (&Model, &FleetSnapshot, &PeerView),
+    theme: Theme,
+) {
+    let title = format!("{} · {}", peer.name, mode(peer));
+    let inside = pieces::titled(frame, area, &title, theme);
+    let width = usize::from(inside.width);
+    let mut out = health_lines(peer, inside.width, theme);
+    out.extend(fact_lines(theme, budget_facts(peer), width));
+    out.extend(latest((model, snapshot, peer), width, theme));
+    out.extend(fact_lines(theme, facts(peer), width));
+    pieces::lines(frame, inside, out);
+}
+
+type Fact = (&'static str, String);
+
+fn fact_lines(theme: Theme, facts: Vec<Fact>, width: usize) -> Vec<Line<'static>> {
+    let line = |(label, text): Fact| {
+        let text = SafeText::line_of(&text);
+        Line::from(vec![
+            span(theme, Role::Dim, pad(label, LABEL)),
+            span(
+                theme,
+                Role::Text,
+                pad(text.as_str(), width.saturating_sub(LABEL)),
+            ),
+        ])
+    };
+    facts.into_iter().map(line).collect()
+}
+
+fn latest(
+    (model, snapshot, peer): (&Model, &FleetSnapshot, &PeerView),
+    width: usize,
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let all = snapshot.dispatches.iter().filter(|d| d.peer == peer.name);
+    let mut out = vec![line(theme, Role::Dim, "latest dispatches")];
+    for dispatch in all.take(LATEST) {
+        let age = format::at_ms(&dispatch.detail.accepted_at)
+            .map_or_else(String::new, |at| format::age(at, model.now_ms));
+        let said = dispatch
+            .detail
+            .instruction
+            .raw()
+            .lines()
+            .next()
+            .unwrap_or("");
+        let said = SafeText::line_of(said);
+        let rest = width.saturating_sub(STATE + AGE);
+        out.push(Line::from(vec![
+            pieces::sign_span(theme, format::state(dispatch.state), STATE),
+            span(theme, Role::Dim, pad(&age, AGE)),
+            span(theme, Role::Text, pad(said.as_str(), rest)),
+        ]));
+    }
+    if out.len() == 1 {
+        out.push(line(theme, Role::Dim, "none yet: n begins one"));
+    }
+    out
+}
+
+fn health_lines(peer: &PeerView, width: u16, theme: Theme) -> Vec<Line<'static>> {
+    let sign = format::health(peer.health);
+    let probed = match peer.probe_age_s {
+        Some(age) => format!(
+            "probed {} ago",
+            format::age(0, i64::try_from(age).unwrap_or(0) * 1000)
+        ),
+        None => "not probed yet".to_owned(),
+    };
+    let mut out = vec![Line::from(vec![
+        pieces::sign_span(theme, sign, HEALTH),
+        span(theme, Role::Dim, probed),
+    ])];
+    if let Some(reason) = &peer.reason {
+        out.extend(pieces::paragraph(theme, sign.role, &reason.safe(), width));
+    }
+    if let Some(remedy) = &peer.remedy {
+        out.extend(pieces::paragraph(theme, Role::Key, &remedy.safe(), width));
+    }
+    out
+}
+
+fn budget_facts(peer: &PeerView) -> Vec<Fact> {
+    let budget = &peer.budget;
+    let mut out = vec![
+        ("tokens", pieces::amount(&budget.tokens, "tokens")),
+        ("turns", pieces::amount(&budget.turns, "turns")),
+    ];
+    if let Some(limit) = budget.cost_usd.limit {
+        let spent = budget.cost_usd.spent + budget.cost_usd.granted;
+        out.push(("cost", format!("${spent:.2} of ${limit:.2}")));
+    }
+    if let Some(window) = budget.window {
+        let resets = match &budget.resets_at {
+            Some(at) => format!("{}, ends {at}", window.word()),
+            None => window.word().to_owned(),
+        };
+        out.push(("window", resets));
+    }
+    out
+}
+
+/// What is known, one fact a line; what is not known is not shown as if it were.
+fn facts(peer: &PeerView) -> Vec<Fact> {
+    let process = match (peer.port, peer.pid) {
+        (Some(port), Some(pid)) => Some(format!("port {port}, pid {pid}")),
+        (Some(port), None) => Some(format!("port {port}")),
+        (None, _) => None,
+    };
+    let known = [
+        ("permissions", peer.permissions.clone()),
+        ("repo", peer.repo.clone()),
+        ("receiver", process),
+        ("url", peer.url.clone()),
+        ("dialect", peer.dialect.clone()),
+        ("version", peer.version.as_ref().map(|v| v.raw().to_owned())),
+    ];
+    known
+        .into_iter()
+        .filter_map(|(label, text)| Some((label, text?)))
+        .collect()
+}
