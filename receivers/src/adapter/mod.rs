@@ -3,6 +3,7 @@
 //! Owns: the boundary. Adapters never see HTTP, handlers never see argv. An adapter only starts processes through
 //! [`crate::child::Spawner`], which marks them; whoever runs the turn sweeps that marker when the turn ends, however it ends.
 
+pub mod cc;
 pub mod exec;
 
 use std::future::Future;

@@ -103,6 +103,8 @@ async fn drive(
             return finish;
         }
         tokio::select! {
+            // In this order: what was said is read before a time that has run out counts.
+            biased;
             command = io.commands.recv(), if heard => match command {
                 Some(TurnCommand::Interrupt) => {
                     child.signal(StopSignal::Terminate);

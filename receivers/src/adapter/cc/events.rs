@@ -1,0 +1,379 @@
+//! What the CLI's lines mean.
+//!
+//! Owns: the state machine from lines to events. No I/O; no line makes it panic, and what it does not know it leaves out.
+
+use fleet_a2a::ext::{Decision, PermissionRequest, Refusal};
+use serde_json::Value;
+
+use super::outcome::{Known, NO_LOGIN};
+use super::usage::Meter;
+use crate::adapter::AdapterEvent;
+
+/// Bytes of a tool's result that are told on; a reader wants the gist, and the agent has the whole.
+const MAX_RESULT_BYTES: usize = 16 * 1024;
+/// Notes about lines that are not JSON, before they are ignored.
+const BAD_LINE_NOTES: u32 = 3;
+/// Characters shown of such a line.
+const SHOWN_CHARS: usize = 200;
+
+/// What a line says.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Said {
+    /// Something to tell on.
+    Event(AdapterEvent),
+    /// It waits for a permission.
+    Ask(Ask),
+    /// It no longer waits for the permission of this id.
+    Withdrawn(String),
+    /// It asks for something that we do not serve.
+    Unserved {
+        /// Whom to answer.
+        request_id: String,
+        /// What it asked for.
+        subtype: String,
+    },
+    /// The turn is over: the result line.
+    Result(Value),
+}
+
+/// A permission it waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ask {
+    /// Names it in the answer.
+    pub(super) request_id: String,
+    /// The tool.
+    pub(super) tool: String,
+    /// The tool's arguments.
+    pub(super) input: Value,
+    /// Pairs it with its call.
+    pub(super) call_id: String,
+    /// What the CLI would grant for an answer of "always".
+    pub(super) suggestions: Vec<Value>,
+}
+
+impl Ask {
+    /// As it is told to a person.
+    pub(super) fn request(&self) -> PermissionRequest {
+        let mut choices = vec![Decision::Allow, Decision::Deny];
+        if !super::grants::updates(&self.suggestions).is_empty() {
+            choices.push(Decision::Always);
+        }
+        PermissionRequest {
+            request_id: self.request_id.clone(),
+            tool: self.tool.clone(),
+            arguments: self.input.clone(),
+            choices,
+            expires_at: String::new(),
+        }
+    }
+}
+
+/// Reads the lines of one process.
+#[derive(Debug, Default)]
+pub(super) struct Parser {
+    meter: Meter,
+    session: String,
+    /// The message whose pieces were streamed last.
+    streamed: String,
+    /// Text was told, and the next is of another block.
+    between_blocks: bool,
+    told_text: bool,
+    last_text: String,
+    no_login: bool,
+    bad_lines: u32,
+    refused: Vec<(String, Refusal)>,
+}
+
+impl Parser {
+    /// Knows the session that was asked for, to tell only of another one.
+    pub(super) fn new(session: &str) -> Self {
+        Self {
+            session: session.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// What is known for judging the end.
+    pub(super) fn known(&self, interrupted: bool) -> Known {
+        Known {
+            interrupted,
+            no_login: self.no_login,
+            last_text: self.last_text.clone(),
+        }
+    }
+
+    /// A person refused what was asked for.
+    pub(super) fn refuse(&mut self, ask: &Ask, reason: Option<String>) {
+        let refusal = Refusal {
+            tool: ask.tool.clone(),
+            arguments: ask.input.clone(),
+            reason,
+        };
+        self.refused.push((ask.call_id.clone(), refusal));
+    }
+
+    /// Everything that was refused.
+    pub(super) fn into_refused(self) -> Vec<Refusal> {
+        self.refused
+            .into_iter()
+            .map(|(_, refusal)| refusal)
+            .collect()
+    }
+
+    /// Reads one line.
+    pub(super) fn line(&mut self, line: &str) -> Vec<Said> {
+        if line.trim().is_empty() {
+            return Vec::new();
+        }
+        let Ok(value) = serde_json::from_str::<Value>(line) else {
+            return self.bad_line(line);
+        };
+        let mut said = Vec::new();
+        match text(&value["type"]) {
+            "system" => self.system(&value, &mut said),
+            "stream_event" => self.stream(&value, &mut said),
+            "assistant" => self.assistant(&value, &mut said),
+            "user" => user(&value, &mut said),
+            "control_request" => said.extend(control_request(&value)),
+            "control_cancel_request" => {
+                said.push(Said::Withdrawn(text(&value["request_id"]).to_owned()))
+            }
+            "result" => self.result(value, &mut said),
+            _ => {}
+        }
+        said
+    }
+
+    fn bad_line(&mut self, line: &str) -> Vec<Said> {
+        self.bad_lines = self.bad_lines.saturating_add(1);
+        if self.bad_lines > BAD_LINE_NOTES {
+            return Vec::new();
+        }
+        let shown: String = line.chars().take(SHOWN_CHARS).collect();
+        vec![Said::Event(AdapterEvent::Note(format!(
+            "Claude Code said something that is no event: {shown}"
+        )))]
+    }
+
+    fn system(&mut self, value: &Value, said: &mut Vec<Said>) {
+        match text(&value["subtype"]) {
+            "init" => {
+                let session = text(&value["session_id"]);
+                if !session.is_empty() && session != self.session {
+                    session.clone_into(&mut self.session);
+                    said.push(Said::Event(AdapterEvent::Session(session.to_owned())));
+                }
+            }
+            "api_retry" => said.push(Said::Event(retry(value))),
+            "permission_denied" => {
+                let refusal = Refusal {
+                    tool: text(&value["tool_name"]).to_owned(),
+                    arguments: Value::Null,
+                    reason: value["message"].as_str().map(str::to_owned),
+                };
+                self.refused
+                    .push((text(&value["tool_use_id"]).to_owned(), refusal));
+            }
+            _ => {}
+        }
+    }
+
+    fn stream(&mut self, value: &Value, said: &mut Vec<Said>) {
+        let caller = text(&value["parent_tool_use_id"]);
+        let event = &value["event"];
+        let is_subagent = !caller.is_empty();
+        match text(&event["type"]) {
+            "message_start" => {
+                self.meter.begin(caller, &event["message"]["usage"]);
+                if !is_subagent {
+                    text(&event["message"]["id"]).clone_into(&mut self.streamed);
+                }
+                self.tell_usage(said);
+            }
+            "message_delta" => {
+                self.meter.update(caller, &event["usage"]);
+                self.tell_usage(said);
+            }
+            "message_stop" => self.meter.end(caller),
+            "content_block_start" if !is_subagent && event["content_block"]["type"] == "text" => {
+                self.between_blocks = self.told_text;
+            }
+            "content_block_delta" if !is_subagent => self.delta(&event["delta"], said),
+            _ => {}
+        }
+    }
+
+    fn delta(&mut self, delta: &Value, said: &mut Vec<Said>) {
+        match text(&delta["type"]) {
+            "text_delta" => self.tell_text(text(&delta["text"]), said),
+            "thinking_delta" => {
+                let thought = text(&delta["thinking"]);
+                if !thought.is_empty() {
+                    said.push(Said::Event(AdapterEvent::Thought(thought.to_owned())));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn tell_text(&mut self, piece: &str, said: &mut Vec<Said>) {
+        if piece.is_empty() {
+            return;
+        }
+        let gap = if std::mem::take(&mut self.between_blocks) {
+            "\n\n"
+        } else {
+            ""
+        };
+        self.told_text = true;
+        said.push(Said::Event(AdapterEvent::TextDelta(format!(
+            "{gap}{piece}"
+        ))));
+    }
+
+    fn tell_usage(&mut self, said: &mut Vec<Said>) {
+        said.push(Said::Event(AdapterEvent::Usage(self.meter.total())));
+    }
+
+    fn assistant(&mut self, value: &Value, said: &mut Vec<Said>) {
+        let message = &value["message"];
+        let is_subagent = !text(&value["parent_tool_use_id"]).is_empty();
+        // The CLI's own words for a failed call; they come again with the result.
+        let is_failure = value["error"].is_string() || message["model"] == "<synthetic>";
+        self.no_login |= value["error"] == NO_LOGIN;
+        for block in message["content"].as_array().into_iter().flatten() {
+            match text(&block["type"]) {
+                "text" if !is_subagent && !is_failure => {
+                    let whole = text(&block["text"]);
+                    whole.clone_into(&mut self.last_text);
+                    if text(&message["id"]) != self.streamed {
+                        self.between_blocks = self.told_text;
+                        self.tell_text(whole, said);
+                    }
+                }
+                "tool_use" => said.push(Said::Event(AdapterEvent::ToolCall {
+                    call_id: text(&block["id"]).to_owned(),
+                    tool: text(&block["name"]).to_owned(),
+                    arguments: block["input"].clone(),
+                })),
+                _ => {}
+            }
+        }
+    }
+
+    fn result(&mut self, value: Value, said: &mut Vec<Said>) {
+        let usage = self.meter.finish(&value);
+        said.push(Said::Event(AdapterEvent::Usage(usage)));
+        for denial in value["permission_denials"].as_array().into_iter().flatten() {
+            self.denied(denial);
+        }
+        said.push(Said::Result(value));
+    }
+
+    /// The result tells of refusals that we may know already, with or without their arguments.
+    fn denied(&mut self, denial: &Value) {
+        let call_id = text(&denial["tool_use_id"]);
+        let arguments = denial["tool_input"].clone();
+        match self.refused.iter_mut().find(|(id, _)| id == call_id) {
+            Some((_, known)) if known.arguments.is_null() => known.arguments = arguments,
+            Some(_) => {}
+            None => {
+                let tool = text(&denial["tool_name"]).to_owned();
+                self.refused.push((
+                    call_id.to_owned(),
+                    Refusal {
+                        tool,
+                        arguments,
+                        reason: None,
+                    },
+                ));
+            }
+        }
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn user(value: &Value, said: &mut Vec<Said>) {
+    for block in value["message"]["content"].as_array().into_iter().flatten() {
+        if block["type"] == "tool_result" {
+            said.push(Said::Event(AdapterEvent::ToolResult {
+                call_id: text(&block["tool_use_id"]).to_owned(),
+                text: result_text(&block["content"]),
+                is_error: block["is_error"].as_bool().unwrap_or(false),
+            }));
+        }
+    }
+}
+
+/// A tool's result: a string, or blocks of which the text ones count. What is over the bound is named.
+fn result_text(content: &Value) -> String {
+    let mut whole = match content {
+        Value::Array(blocks) => {
+            let texts: Vec<&str> = blocks
+                .iter()
+                .filter_map(|block| block["text"].as_str())
+                .collect();
+            texts.join("\n")
+        }
+        other => text(other).to_owned(),
+    };
+    if whole.len() > MAX_RESULT_BYTES {
+        let kept = whole.floor_char_boundary(MAX_RESULT_BYTES);
+        let more = whole.len() - kept;
+        whole.truncate(kept);
+        whole.push_str(&format!("\n[{more} further bytes are not shown]"));
+    }
+    whole
+}
+
+fn control_request(value: &Value) -> Option<Said> {
+    let request_id = text(&value["request_id"]).to_owned();
+    let request = &value["request"];
+    let subtype = text(&request["subtype"]);
+    if request_id.is_empty() {
+        return None;
+    }
+    if subtype != "can_use_tool" {
+        return Some(Said::Unserved {
+            request_id,
+            subtype: subtype.to_owned(),
+        });
+    }
+    Some(Said::Ask(Ask {
+        request_id,
+        tool: text(&request["tool_name"]).to_owned(),
+        input: request["input"].clone(),
+        call_id: text(&request["tool_use_id"]).to_owned(),
+        suggestions: request["permission_suggestions"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default(),
+    }))
+}
+
+fn retry(value: &Value) -> AdapterEvent {
+    let number = |name: &str| {
+        value[name]
+            .as_u64()
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(0)
+    };
+    let status = value["error_status"].as_u64();
+    let error = match text(&value["error"]) {
+        "" => "no reason given",
+        error => error,
+    };
+    let what = match status {
+        Some(status) => format!("the model's API answered {status} ({error})"),
+        None => format!("the model's API could not be asked ({error})"),
+    };
+    let seconds = value["retry_delay_ms"].as_f64().unwrap_or(0.0) / 1_000.0;
+    AdapterEvent::Retry {
+        attempt: number("attempt"),
+        max_attempts: number("max_retries"),
+        text: format!("{what}; next try in {seconds:.1} s"),
+    }
+}

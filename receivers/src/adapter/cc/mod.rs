@@ -1,0 +1,67 @@
+//! `cc`: Claude Code.
+//!
+//! Owns: one process per turn over its stream-json protocol on standard input and output, the session it continues, and what
+//! its lines mean. Does not own: the process (see [`crate::child`]), who answers a permission request, or the turn's deadline.
+
+mod argv;
+mod events;
+mod grants;
+mod outcome;
+mod probe;
+mod run;
+#[cfg(test)]
+mod tests;
+mod usage;
+mod wire;
+
+use crate::adapter::{Adapter, BoxFuture, Readiness, Turn, TurnEnd, TurnIo};
+use crate::child::{ChildEnv, Spawner};
+use crate::config::{Permissions, ReceiverConfig};
+
+use grants::AllGrants;
+
+/// The program, as it is searched on PATH.
+const PROGRAM: &str = "claude";
+/// What mends a missing login.
+const LOGIN_REMEDY: &str =
+    "run `claude` and type /login, or set ANTHROPIC_API_KEY where the receiver is deployed from";
+/// What mends a missing program.
+const INSTALL_REMEDY: &str = "npm install -g @anthropic-ai/claude-code";
+
+/// Drives Claude Code.
+#[derive(Debug)]
+pub struct CcAdapter {
+    fleet: String,
+    peer: String,
+    permissions: Permissions,
+    model: Option<String>,
+    /// Asks the program about itself.
+    prober: Spawner,
+    /// What people answered with "always", by context.
+    grants: AllGrants,
+}
+
+impl CcAdapter {
+    /// For this receiver; `env` is what its processes get.
+    #[must_use]
+    pub fn new(config: &ReceiverConfig, env: ChildEnv) -> Self {
+        Self {
+            fleet: config.fleet.clone(),
+            peer: config.peer.clone(),
+            permissions: config.permissions,
+            model: config.model.clone(),
+            prober: Spawner::for_probe(&config.receiver_id, config.repo.clone(), env),
+            grants: AllGrants::default(),
+        }
+    }
+}
+
+impl Adapter for CcAdapter {
+    fn probe(&self) -> BoxFuture<'_, Readiness> {
+        Box::pin(probe::probe(&self.prober))
+    }
+
+    fn run(&self, turn: Turn, io: TurnIo) -> BoxFuture<'_, TurnEnd> {
+        Box::pin(run::run(self, turn, io))
+    }
+}

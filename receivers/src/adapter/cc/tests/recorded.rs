@@ -1,0 +1,321 @@
+//! The parser over lines that Claude Code 2.1.329 said, and over lines that nobody ever said.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::adapter::cc::events::{Parser, Said};
+use crate::adapter::cc::outcome;
+use crate::adapter::{AdapterEvent, TurnOutcome};
+
+/// What a recording says, a word or two per event, and how it ends.
+fn read(name: &str, interrupted: bool) -> (Vec<String>, TurnOutcome, Vec<String>) {
+    let path = format!("{}/fixtures/cc/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let first: Value = text
+        .lines()
+        .find_map(|line| {
+            let value: Value = serde_json::from_str(line).unwrap();
+            value["session_id"].is_string().then_some(value)
+        })
+        .unwrap();
+    let mut parser = Parser::new(first["session_id"].as_str().unwrap());
+    let mut words = Vec::new();
+    let mut result = None;
+    for line in text.lines() {
+        for said in parser.line(line) {
+            match said {
+                Said::Result(value) => result = Some(value),
+                other => words.extend(word(&other)),
+            }
+        }
+    }
+    let outcome = outcome::of_result(&result.unwrap(), &parser.known(interrupted));
+    let refused = parser
+        .into_refused()
+        .into_iter()
+        .map(|refusal| {
+            format!(
+                "{} {} {}",
+                refusal.tool,
+                refusal.arguments.is_object(),
+                refusal.reason.is_some()
+            )
+        })
+        .collect();
+    (words, outcome, refused)
+}
+
+fn word(said: &Said) -> Option<String> {
+    Some(match said {
+        Said::Event(AdapterEvent::TextDelta(text)) => format!("text {text}"),
+        Said::Event(AdapterEvent::Thought(text)) => format!("thought {text}"),
+        Said::Event(AdapterEvent::ToolCall {
+            tool, arguments, ..
+        }) => {
+            format!(
+                "call {tool} {}",
+                arguments["file_path"].as_str().unwrap_or("-")
+            )
+        }
+        Said::Event(AdapterEvent::ToolResult { is_error, .. }) => {
+            format!("result error={is_error}")
+        }
+        Said::Event(AdapterEvent::Usage(usage)) => {
+            format!(
+                "usage {}/{}/{}/{}",
+                usage.input_tokens,
+                usage.cache_write_tokens,
+                usage.cache_read_tokens,
+                usage.output_tokens
+            )
+        }
+        Said::Event(AdapterEvent::Retry {
+            attempt,
+            max_attempts,
+            text,
+        }) => format!("retry {attempt}/{max_attempts} {text}"),
+        Said::Event(other) => format!("{other:?}"),
+        Said::Ask(ask) => format!("ask {} {:?}", ask.tool, ask.request().choices),
+        Said::Withdrawn(_) => "withdrawn".to_owned(),
+        Said::Unserved { subtype, .. } => format!("unserved {subtype}"),
+        Said::Result(_) => return None,
+    })
+}
+
+fn completed(reply: &str) -> TurnOutcome {
+    TurnOutcome::Completed {
+        reply: reply.to_owned(),
+    }
+}
+
+#[test]
+fn a_plain_reply() {
+    let (words, outcome, refused) = read("pong", false);
+    assert_eq!(
+        words,
+        [
+            "usage 100/20/30/1",
+            "text PONG",
+            "usage 100/20/30/40",
+            "usage 100/20/30/40"
+        ]
+    );
+    assert_eq!(outcome, completed("PONG"));
+    assert!(refused.is_empty());
+}
+
+#[test]
+fn a_tool_that_was_allowed() {
+    let (words, outcome, refused) = read("write-allowed", false);
+    assert_eq!(
+        words,
+        [
+            "usage 100/20/30/1",
+            "text Calling ",
+            "text the ",
+            "text tool ",
+            "text now. ",
+            "call Write /repo/hello.txt",
+            "usage 100/20/30/40",
+            "ask Write [Allow, Deny, Always]",
+            "result error=false",
+            "usage 200/40/60/41",
+            "text \n\nDONE ",
+            "text after ",
+            "text the ",
+            "text tool",
+            "usage 200/40/60/80",
+            "usage 200/40/60/80",
+        ]
+    );
+    assert_eq!(outcome, completed("DONE after the tool"));
+    assert!(refused.is_empty());
+}
+
+#[test]
+fn tools_that_were_refused_are_listed_with_their_arguments() {
+    let (_, outcome, refused) = read("write-denied", false);
+    assert_eq!(outcome, completed("DONE after the tool"));
+    assert_eq!(refused, ["Write true false"]);
+    let (_, outcome, refused) = read("bash-denied-by-mode", false);
+    assert_eq!(outcome, completed("DONE after the tool"));
+    assert_eq!(refused, ["Bash true true"]);
+}
+
+#[test]
+fn thinking_is_no_part_of_the_reply() {
+    let (words, outcome, _) = read("think", false);
+    assert!(
+        words.contains(&"thought Let me think about it.".to_owned()),
+        "{words:?}"
+    );
+    assert!(words.contains(&"text Thought ".to_owned()), "{words:?}");
+    assert_eq!(outcome, completed("Thought about it. PONG"));
+}
+
+#[test]
+fn interrupts_while_it_talks_and_while_a_tool_runs() {
+    assert_eq!(read("slow-interrupted", true).1, TurnOutcome::Interrupted);
+    let (words, outcome, _) = read("tool-interrupted", true);
+    assert_eq!(outcome, TurnOutcome::Interrupted);
+    assert_eq!(words.last().unwrap(), "usage 100/20/30/40");
+}
+
+#[test]
+fn an_overloaded_api_is_retried_and_then_quoted() {
+    let (words, outcome, _) = read("overloaded", false);
+    assert_eq!(
+        words[0],
+        "retry 1/2 the model's API answered 529 (overloaded); next try in 1.2 s"
+    );
+    let TurnOutcome::Failed { detail } = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(detail.contains("529 Overloaded"), "{detail}");
+}
+
+#[test]
+fn a_stream_that_broke_counts_both_calls_and_shows_the_whole_text() {
+    let (words, outcome, _) = read("broken-stream", false);
+    assert_eq!(words.last().unwrap(), "usage 200/40/60/41");
+    assert_eq!(outcome, completed("partial answer then fail"));
+}
+
+#[test]
+fn a_missing_and_a_wrong_login_are_told_apart_from_failures() {
+    for name in ["not-logged-in", "bad-key"] {
+        let (_, outcome, _) = read(name, false);
+        let TurnOutcome::Unauthenticated { detail } = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert!(detail.contains("/login"), "{detail}");
+    }
+}
+
+#[test]
+fn an_unknown_session_is_recognised() {
+    let text = std::fs::read_to_string(format!(
+        "{}/fixtures/cc/unknown-session.jsonl",
+        env!("CARGO_MANIFEST_DIR")
+    ))
+    .unwrap();
+    let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert!(outcome::says_unknown(&result));
+    assert!(outcome::says_in_use(
+        "Error: Session ID 60499cd9-7c60-4d0c-8ff1-ddd31cf6ce9a is already in use."
+    ));
+}
+
+#[test]
+fn what_a_subagent_says_is_no_part_of_the_reply() {
+    let mut parser = Parser::default();
+    let delta = json!({ "type": "stream_event", "parent_tool_use_id": "t1",
+        "event": { "type": "content_block_delta", "delta": { "type": "text_delta", "text": "inner" } } });
+    assert_eq!(parser.line(&delta.to_string()), []);
+    let whole = json!({ "type": "assistant", "parent_tool_use_id": "t1",
+        "message": { "id": "m", "content": [{ "type": "text", "text": "inner" }, { "type": "tool_use", "id": "c", "name": "Read", "input": {} }] } });
+    assert!(matches!(
+        &parser.line(&whole.to_string())[..],
+        [Said::Event(AdapterEvent::ToolCall { .. })]
+    ));
+}
+
+#[test]
+fn a_long_tool_result_names_what_is_left_out_and_other_requests_are_answered() {
+    let mut parser = Parser::default();
+    let content = "é".repeat(10_000);
+    let line = json!({ "type": "user", "message": { "content": [{ "type": "tool_result", "tool_use_id": "c", "content": content }] } });
+    let said = parser.line(&line.to_string());
+    let [Said::Event(AdapterEvent::ToolResult { text, .. })] = &said[..] else {
+        panic!("{said:?}")
+    };
+    assert!(
+        text.ends_with("[3616 further bytes are not shown]"),
+        "{}",
+        &text[text.len() - 60..]
+    );
+    let line = json!({ "type": "control_request", "request_id": "r", "request": { "subtype": "hook_callback" } });
+    assert!(matches!(
+        &parser.line(&line.to_string())[..],
+        [Said::Unserved { .. }]
+    ));
+}
+
+/// JSON of any shape, with the words that the parser knows in likely places.
+fn any_json() -> impl Strategy<Value = Value> {
+    let word = prop::sample::select(vec![
+        "system",
+        "init",
+        "stream_event",
+        "assistant",
+        "user",
+        "result",
+        "control_request",
+        "can_use_tool",
+        "text",
+        "tool_use",
+        "tool_result",
+        "text_delta",
+        "message_start",
+        "message_delta",
+        "content_block_delta",
+        "api_retry",
+        "x",
+    ]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        word.prop_map(Value::from),
+        "\\PC{0,8}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 64, 6, |inner| {
+        let key = prop::sample::select(vec![
+            "type",
+            "subtype",
+            "event",
+            "delta",
+            "message",
+            "content",
+            "usage",
+            "request",
+            "request_id",
+            "input",
+            "id",
+            "name",
+            "permission_denials",
+            "permission_suggestions",
+            "rules",
+            "output_tokens",
+            "parent_tool_use_id",
+            "errors",
+            "result",
+        ]);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(key, inner, 0..8).prop_map(|map| Value::Object(
+                map.into_iter()
+                    .map(|(key, value)| (key.to_owned(), value))
+                    .collect()
+            )),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_line_makes_it_panic(values in prop::collection::vec(any_json(), 1..6), noise in "\\PC{0,60}") {
+        let mut parser = Parser::default();
+        for value in values {
+            for said in parser.line(&value.to_string()) {
+                match said {
+                    Said::Result(result) => { let _ = outcome::of_result(&result, &parser.known(false)); }
+                    Said::Ask(ask) => { let _ = ask.request(); }
+                    Said::Event(_) | Said::Withdrawn(_) | Said::Unserved { .. } => {}
+                }
+            }
+        }
+        let _ = parser.line(&noise);
+    }
+}
