@@ -131,7 +131,7 @@ impl Drive {
 
     fn next_timer(&self) -> Instant {
         let stop = self.stop.map(|stop| stop.give_up);
-        let deadline = (!self.stopped_for(StopWhy::Deadline)).then_some(self.deadline);
+        let deadline = self.stop.is_none().then_some(self.deadline);
         let stream = Some(if self.stream.is_some() {
             self.pace.silent_at
         } else {
@@ -147,14 +147,12 @@ impl Drive {
     }
 
     fn task_id(&self) -> Option<TaskId> {
-        let text = self
-            .view(|live| live.turn.task_id().map(str::to_owned))
-            .flatten()?;
-        TaskId::new(text).ok()
-    }
-
-    fn stopped_for(&self, why: StopWhy) -> bool {
-        self.stop.is_some_and(|stop| stop.why == why)
+        // The transcript is the user's and may be gone; the row still knows.
+        let text = self.view(|live| {
+            let row = live.row.wire.task_id.as_deref();
+            live.turn.task_id().or(row).map(str::to_owned)
+        });
+        TaskId::new(text.flatten()?).ok()
     }
 
     /// Commits what the last lines say of the state.

@@ -3,8 +3,9 @@
 //! Owns: the mapping, a pure function. The line that carries the state comes last, so that a transcript in which an end
 //! can be seen has all of that event.
 
+use fleet_a2a::TaskId;
 use fleet_a2a::client::PeerEvent;
-use fleet_a2a::ext::{EndReason, FleetEvent, Usage, events, usage};
+use fleet_a2a::ext::{EndReason, FleetEvent, Usage, event_part, events, events_of, usage_of};
 use fleet_a2a::types::{
     Artifact, Message, Part, PartContent, StreamResponse, Task, TaskArtifactUpdateEvent, TaskState,
     TaskStatus,
@@ -114,13 +115,31 @@ impl Maker<'_> {
         }
         lines.extend(self.status(&task.status, usage_of(task.metadata.as_ref())));
         name(&mut lines, &task.id);
+        let changed = lines
+            .last()
+            .is_some_and(|last| last.state != self.turn.state());
+        lines.retain(|line| self.is_news(line, changed));
         lines
+    }
+
+    /// Whether a line of a snapshot says what was not known; a peer that is asked again and again says the same.
+    fn is_news(&self, line: &TranscriptLine, changed: bool) -> bool {
+        let state = line.state != self.turn.state() && line.state.is_some();
+        let usage = line.usage.is_some() && line.usage != self.turn.told_usage();
+        let first = self.turn.task_id().is_none();
+        let content = match line.kind {
+            LineKind::State | LineKind::Usage => false,
+            LineKind::Message => !self.turn.has_told(&line.parts),
+            LineKind::Event => changed,
+            LineKind::Delta | LineKind::Reply | LineKind::Artifact | LineKind::Note => true,
+        };
+        state || usage || first || content
     }
 
     fn sole_message(&self, message: &Message) -> TranscriptLine {
         TranscriptLine {
             message_id: Some(message.message_id.clone()),
-            task_id: message.task_id.clone(),
+            task_id: message.task_id.as_deref().and_then(usable),
             parts: message.parts.iter().map(json).collect(),
             state: Some(DispatchState::Completed),
             usage: usage_of(message.metadata.as_ref()),
@@ -129,21 +148,19 @@ impl Maker<'_> {
     }
 
     fn status(&self, status: &TaskStatus, usage: Option<Usage>) -> Vec<TranscriptLine> {
-        let parts = status.message.iter().flat_map(|message| &message.parts);
-        let (mut lines, mut said, mut end) = (Vec::new(), Vec::new(), None);
-        for part in parts {
-            match fleet_event(part) {
-                Some(event) => {
-                    if let FleetEvent::End { reason, .. } = event {
-                        end = reason;
-                    }
-                    let mut line = self.line(LineKind::Event);
-                    line.parts = vec![json(part)];
-                    lines.push(line);
-                }
-                None => said.push(json(part)),
+        let events = status.message.as_ref().map(events_of).unwrap_or_default();
+        let mut end = None;
+        let mut lines = Vec::with_capacity(events.len() + 1);
+        for event in &events {
+            if let FleetEvent::End { reason, .. } = event {
+                end = *reason;
             }
+            let mut line = self.line(LineKind::Event);
+            line.parts = vec![json(&event_part(event))];
+            lines.push(line);
         }
+        let parts = status.message.iter().flat_map(|message| &message.parts);
+        let said: Vec<Value> = parts.filter(|part| !is_event(part)).map(json).collect();
         if !said.is_empty() {
             let mut line = self.line(LineKind::Message);
             line.message_id = status.message.as_ref().map(|m| m.message_id.clone());
@@ -179,7 +196,7 @@ impl Maker<'_> {
         } else {
             self.reply(artifact)
         };
-        line.task_id = Some(update.task_id.clone());
+        line.task_id = usable(&update.task_id);
         line.usage = usage_of(update.metadata.as_ref());
         line
     }
@@ -212,8 +229,13 @@ impl Maker<'_> {
 
 fn name(lines: &mut [TranscriptLine], task_id: &str) {
     for line in lines {
-        line.task_id = Some(task_id.to_owned());
+        line.task_id = usable(task_id);
     }
+}
+
+/// A task id that can be asked for again.
+fn usable(task_id: &str) -> Option<String> {
+    TaskId::new(task_id).ok().map(String::from)
 }
 
 /// The dispatch's state after a status; `None` while the peer has only accepted, because no turn runs yet.
@@ -229,17 +251,11 @@ fn state_of(state: &TaskState, end: Option<EndReason>) -> Option<DispatchState> 
     }
 }
 
-/// The event of ours in a part, if it is one.
-pub(super) fn fleet_event(part: &Part) -> Option<FleetEvent> {
-    let PartContent::Data(data) = &part.content else {
-        return None;
-    };
-    part.metadata.as_ref()?.get(events::URI)?;
-    serde_json::from_value(data.clone()).ok()
-}
-
-fn usage_of(metadata: Option<&std::collections::HashMap<String, Value>>) -> Option<Usage> {
-    serde_json::from_value(metadata?.get(usage::URI)?.clone()).ok()
+/// Whether a part is an event of ours; [`events_of`] has read it then.
+fn is_event(part: &Part) -> bool {
+    let marked = part.metadata.as_ref();
+    let marked = marked.is_some_and(|metadata| metadata.contains_key(events::URI));
+    marked && matches!(part.content, PartContent::Data(_))
 }
 
 fn only_text(parts: &[Part]) -> bool {

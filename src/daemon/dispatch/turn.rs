@@ -267,6 +267,16 @@ impl Turn {
         &self.last
     }
 
+    /// What the peer told, as it stands.
+    pub(super) fn told_usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// Whether the last status message said just this.
+    pub(super) fn has_told(&self, parts: &[Value]) -> bool {
+        !self.told.is_empty() && self.told == text_of(parts)
+    }
+
     /// What the peer told, else an estimate from bytes.
     pub(super) fn usage(&self, input_bytes: u64) -> Usage {
         self.usage.unwrap_or_else(|| self.estimate(input_bytes))
