@@ -25,7 +25,7 @@ const HISTORY: i32 = 20;
 /// What a call came to.
 pub(super) enum Called {
     Cancel(Box<Result<Task, ClientError>>),
-    Answer(AnswerRow, Result<SendMessageResponse, ClientError>),
+    Answer(Box<(AnswerRow, Result<SendMessageResponse, ClientError>)>),
 }
 
 pub(super) type CallFuture = Pin<Box<dyn Future<Output = Called> + Send>>;
@@ -76,7 +76,7 @@ pub(super) fn answer(
     let message = answer_message(task, no_context, &message_id, &answer);
     Some(Box::pin(async move {
         let sent = client.send(&endpoint, &message, ReturnWhen::Accepted).await;
-        Called::Answer(row, sent)
+        Called::Answer(Box::new((row, sent)))
     }))
 }
 

@@ -47,7 +47,7 @@ pub(super) enum DriveError {
 /// What a send brought.
 pub(super) enum Sent {
     Stream(EventStream),
-    Answer(SendMessageResponse),
+    Answer(Box<SendMessageResponse>),
 }
 
 /// Why a message could not be sent at all.
@@ -377,7 +377,7 @@ impl Drive {
                 .map(Sent::Stream)
         } else {
             let sent = client.send(endpoint, &message, ReturnWhen::Accepted).await;
-            sent.map(Sent::Answer)
+            sent.map(|answer| Sent::Answer(Box::new(answer)))
         };
         sent.map_err(SendError::Client)
     }
@@ -452,12 +452,10 @@ impl Drive {
                 self.pace.heard();
                 Ok(())
             }
-            Sent::Answer(SendMessageResponse::Task(task)) => {
-                self.record_snapshot(StreamResponse::Task(task))
-            }
-            Sent::Answer(SendMessageResponse::Message(message)) => {
-                self.record_snapshot(StreamResponse::Message(message))
-            }
+            Sent::Answer(answer) => self.record_snapshot(match *answer {
+                SendMessageResponse::Task(task) => StreamResponse::Task(task),
+                SendMessageResponse::Message(message) => StreamResponse::Message(message),
+            }),
         }
     }
 

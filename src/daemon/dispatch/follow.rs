@@ -260,7 +260,8 @@ impl Drive {
     async fn called(&mut self, called: Called) -> Result<(), DriveError> {
         match called {
             Called::Cancel(canceled) => self.canceled(*canceled),
-            Called::Answer(row, sent) => {
+            Called::Answer(answered) => {
+                let (row, sent) = *answered;
                 self.due.answering.remove(&row.message_id);
                 let card = self.ready.as_ref().map(|ready| &ready.endpoint.card);
                 let idempotent = card.is_some_and(|card| card.lists_dispatch);
