@@ -12,6 +12,8 @@ use crate::domain::{ErrorKind, Failure};
 /// Longest path of a socket: `sun_path` holds 104 bytes on the smallest platform; a few are left in reserve.
 const MAX_SOCKET_PATH_BYTES: usize = 100;
 const SOCKET: &str = "control.sock";
+/// Its folder in the state folder: one of its own, because the state folder may be one that a person made.
+const FOLDER: &str = "run";
 /// Says where the socket stands when it could not stand in the state folder.
 const POINTER: &str = "socket";
 
@@ -43,7 +45,7 @@ impl SocketPath {
     /// Where the daemon binds: in the state folder, or in a runtime folder when that path is too long.
     #[must_use]
     pub fn choose(state_dir: &Path) -> Self {
-        let near = state_dir.join(SOCKET);
+        let near = state_dir.join(FOLDER).join(SOCKET);
         if near.as_os_str().len() <= MAX_SOCKET_PATH_BYTES {
             return Self {
                 path: near,
@@ -69,10 +71,7 @@ impl SocketPath {
     /// A [`Failure`] of kind `daemon` when the folder is not a real folder of this user with mode 0700.
     pub fn prepare(&self) -> Result<(), Failure> {
         let folder = self.folder();
-        let made = std::fs::DirBuilder::new()
-            .recursive(self.pointer.is_none())
-            .mode(0o700)
-            .create(folder);
+        let made = std::fs::DirBuilder::new().mode(0o700).create(folder);
         match made {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -120,4 +119,42 @@ fn unusable(path: &Path, why: &str) -> Failure {
         format!("{} cannot hold the control socket: {why}.", path.display()),
         "Make it a folder of yours with mode 0700, or name another with `--state-dir PATH`.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_long_path_moves_and_is_found_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let short = SocketPath::choose(dir.path());
+        assert!(short.path.starts_with(dir.path()));
+
+        let deep = dir.path().join("x".repeat(120));
+        std::fs::create_dir(&deep).unwrap();
+        let moved = SocketPath::choose(&deep);
+        assert!(!moved.path.starts_with(dir.path()));
+        assert!(moved.path.as_os_str().len() <= MAX_SOCKET_PATH_BYTES);
+        moved.prepare().unwrap();
+        assert_eq!(SocketPath::find(&deep), moved);
+        std::fs::remove_dir(moved.folder()).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_others_can_enter_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = SocketPath::choose(dir.path());
+        place.prepare().unwrap();
+        let open = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(place.folder(), open).unwrap();
+        let refused = place.prepare().unwrap_err();
+        assert!(refused.message.contains("mode 755"), "{refused}");
+
+        std::fs::remove_dir(place.folder()).unwrap();
+        std::os::unix::fs::symlink(dir.path(), place.folder()).unwrap();
+        assert!(place.prove().is_err());
+    }
 }

@@ -19,3 +19,6 @@ mod supervisor;
 pub mod transcript;
 
 pub use run::run;
+
+#[cfg(test)]
+mod tests;
