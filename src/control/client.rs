@@ -28,8 +28,8 @@ use crate::domain::{ErrorKind, Failure};
 const START_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two looks for a daemon that is starting.
 const START_POLL: Duration = Duration::from_millis(10);
-/// A daemon that gave way to another which then did not come: start one again after this.
-const RELAUNCH_AFTER: Duration = Duration::from_secs(1);
+/// A daemon gave way to another which then did not come, because it was just stopping: start one again after this.
+const RELAUNCH_AFTER: Duration = Duration::from_millis(300);
 /// How long a daemon may take to answer the greeting.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Calls that wait to be written: more than a person can have under way; further ones wait.

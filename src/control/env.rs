@@ -1,39 +1,30 @@
 //! The environment that a client lends to receivers it starts.
 //!
-//! Owns: the choice of names. The receiver chooses again, for its own mode alone.
+//! Owns: the choice of names: what an agent of any mode may have, and what fleet.toml adds. The receiver's deployment chooses
+//! again, for its own mode alone.
 
-/// Names that any agent needs.
-const NAMES: [&str; 7] = ["HOME", "PATH", "USER", "LOGNAME", "SHELL", "LANG", "TMPDIR"];
-/// Beginnings of names: locale, desktop directories, and what the modes' own programs read.
-const PREFIXES: [&str; 14] = [
-    "LC_",
-    "XDG_",
-    "ANTHROPIC_",
-    "CLAUDE_",
-    "OPENCODE_",
-    "OPENAI_",
-    "CODEX_",
-    "AGY_",
-    "ANTIGRAVITY_",
-    "GEMINI_",
-    "GOOGLE_",
-    "HERMES_",
-    "AWS_",
-    "OPENROUTER_",
-];
+use std::collections::BTreeMap;
 
-/// What of an environment goes along with a command: the allow-list and the names that fleet.toml adds.
+use fleet_receivers::Mode;
+use fleet_receivers::child::ChildEnv;
+
+/// What of an environment goes along with a command. What is not UTF-8 stays.
 pub(super) fn pick(
     vars: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
     named: &[String],
 ) -> Vec<(String, String)> {
-    vars.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| {
-            NAMES.contains(&name.as_str())
-                || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-                || named.contains(name)
-        })
-        .collect()
+    let vars: Vec<(String, String)> = vars
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let mut picked = BTreeMap::new();
+    for mode in Mode::ALL {
+        let env = ChildEnv::pick(mode, named, vars.iter().cloned());
+        picked.extend(
+            env.iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+    }
+    picked.into_iter().collect()
 }
 
 #[cfg(test)]
@@ -53,6 +44,9 @@ mod tests {
         let vars = vars.map(|(name, value)| (name.into(), value.into()));
         let picked = pick(vars.into_iter(), &["MINE".to_owned()]);
         let names: Vec<&str> = picked.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["HOME", "LC_ALL", "ANTHROPIC_API_KEY", "MINE"]);
+        assert_eq!(
+            names,
+            ["ANTHROPIC_API_KEY", "HOME", "LC_ALL", "MINE", "PATH"]
+        );
     }
 }

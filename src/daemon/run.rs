@@ -28,7 +28,9 @@ const IDLE: Duration = Duration::from_secs(15 * 60);
 /// Between two looks whether it is idle.
 const IDLE_LOOK: Duration = Duration::from_secs(30);
 /// How long the dispatcher may take to drop its streams, within the second that stopping may take.
-const DISPATCH_SHUTDOWN: Duration = Duration::from_millis(400);
+const DISPATCH_SHUTDOWN: Duration = Duration::from_millis(300);
+/// How long the store may take to fold its log in; what is committed is safe without it.
+const STORE_SHUTDOWN: Duration = Duration::from_millis(200);
 const DATABASE: &str = "fleet.db";
 
 /// Runs the daemon until it is told to stop or is idle. Returns at once when another process is the fleet's daemon.
@@ -95,7 +97,7 @@ async fn serve(target: &Target, lock: &Lock) -> Result<(), Failure> {
     let _ = tokio::time::timeout(DISPATCH_SHUTDOWN, dispatcher.shutdown()).await;
     supervisor.shutdown().await;
     tasks.shutdown().await;
-    let _ = tokio::time::timeout(DISPATCH_SHUTDOWN, store.close()).await;
+    let _ = tokio::time::timeout(STORE_SHUTDOWN, store.close()).await;
     Ok(())
 }
 

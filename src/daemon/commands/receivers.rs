@@ -100,21 +100,23 @@ fn usable(wanted: &Wanted, fleet: &Fleet) -> Result<Vec<PeerName>, Failure> {
         return Ok(names);
     }
     for name in &wanted.peers {
-        match &fleet.usable_peer(name)?.kind {
-            PeerKind::Receiver(_) => {}
-            PeerKind::Foreign(foreign) => {
-                return Err(Failure::new(
-                    ErrorKind::Usage,
-                    format!(
-                        "{name} is somebody else's agent at {}: fleet does not start or stop it.",
-                        foreign.url
-                    ),
-                    "Name a peer that has a `mode` in fleet.toml.",
-                ));
-            }
-        }
+        check_ours(fleet.usable_peer(name)?)?;
     }
     Ok(wanted.peers.clone())
+}
+
+fn check_ours(peer: &PeerConfig) -> Result<(), Failure> {
+    match &peer.kind {
+        PeerKind::Receiver(_) => Ok(()),
+        PeerKind::Foreign(foreign) => Err(Failure::new(
+            ErrorKind::Usage,
+            format!(
+                "{} is somebody else's agent at {}: fleet does not start or stop it.",
+                peer.name, foreign.url
+            ),
+            "Name a peer that has a `mode` in fleet.toml.",
+        )),
+    }
 }
 
 fn receivers_of(fleet: &Fleet) -> impl Iterator<Item = &PeerConfig> {

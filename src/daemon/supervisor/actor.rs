@@ -107,7 +107,11 @@ impl Actor {
 
     async fn ready(&mut self, env: &ClientEnv) -> Result<ReadyPeer, Failure> {
         let fleet = self.parts.fleet.current();
-        let peer = fleet.usable_peer(&self.name)?;
+        let peer = match fleet.usable_peer(&self.name) {
+            Ok(peer) => peer,
+            // Nothing starts, and nobody is contacted; but what runs goes on, so that its work can be followed.
+            Err(failure) => return self.receiver.ready_if_running().await.ok_or(failure),
+        };
         match &peer.kind {
             PeerKind::Receiver(receiver) => self.receiver.ready(&fleet, receiver, env).await,
             PeerKind::Foreign(peer) => {
@@ -152,7 +156,9 @@ impl Actor {
             Some(PeerKind::Foreign(_)) => {
                 self.status.set(Status::new(Health::Unknown));
                 self.probes = 0;
-                self.probe().await;
+                if fleet.accepted {
+                    self.probe().await;
+                }
             }
             Some(PeerKind::Receiver(_)) | None => {}
         }

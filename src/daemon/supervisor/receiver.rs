@@ -73,7 +73,6 @@ impl Receiver {
         let crashed = Identity::read(&dir).is_ok_and(|identity| identity.is_some());
         if let Some(deployed) = self.known_deployment() {
             if let Some(running) = adopt(&self.parts.client, deployed).await {
-                self.machine.step(Event::Proven, clock::now_ms(), 0.0);
                 self.proven(running).await;
                 return;
             }
@@ -107,6 +106,15 @@ impl Receiver {
         };
         refuse_unable(&self.name, &running.health)?;
         Ok(ready_peer(running))
+    }
+
+    /// The receiver if one runs and proves itself; nothing is started.
+    pub(super) async fn ready_if_running(&mut self) -> Option<ReadyPeer> {
+        self.prove_again().await;
+        let running = self.running.as_ref()?;
+        unable(&running.health)
+            .is_none()
+            .then(|| ready_peer(running))
     }
 
     /// A person starts it: what failed before counts no more.
@@ -298,6 +306,13 @@ impl Receiver {
             status.health = Health::Starting;
             status.reason = None;
         });
+        // A daemon that was killed may have left one that this one has not seen yet; two never run at a time.
+        if let Some(known) = self.known_deployment()
+            && let Some(running) = adopt(&self.parts.client, known).await
+        {
+            self.proven(running).await;
+            return Ok(());
+        }
         let deployed = self.plan(wanted).deploy(&self.parts.store, env).await;
         let deployed = match deployed {
             Ok(deployed) => deployed,
@@ -307,16 +322,10 @@ impl Receiver {
                 return Err(failure);
             }
         };
-        // A daemon that was killed may have left one that this one has not seen yet; two never run at a time.
-        if let Some(running) = adopt(&self.parts.client, deployed.clone()).await {
-            self.proven(running).await;
-            return Ok(());
-        }
         child::sweep(&deployed.config.receiver_id, None).await;
         let port = deployed.config.bind.port();
         match start(&self.parts.target.program, &self.parts.client, deployed).await {
             Ok(running) => {
-                self.machine.step(Event::Proven, clock::now_ms(), 0.0);
                 self.proven(running).await;
                 Ok(())
             }
@@ -412,7 +421,7 @@ impl Receiver {
 
     fn show_stopped(&self, port: Option<u16>) {
         self.status
-            .set(Status::not_running(&self.machine.life, port));
+            .set(Status::not_running(&self.name, &self.machine.life, port));
     }
 
     fn show_running(&self) {

@@ -11,7 +11,7 @@ use super::machine::Life;
 use crate::config::{PeerConfig, PeerKind, trust::permissions_word};
 use crate::control::{BudgetView, PeerView};
 use crate::daemon::peers::ReadyPeer;
-use crate::domain::{Health, PeerText};
+use crate::domain::{Health, PeerName, PeerText};
 
 /// What is known of one peer.
 #[derive(Debug, Clone)]
@@ -47,14 +47,14 @@ impl Status {
     }
 
     /// A receiver that does not run.
-    pub(super) fn not_running(life: &Life, port: Option<u16>) -> Self {
+    pub(super) fn not_running(name: &PeerName, life: &Life, port: Option<u16>) -> Self {
         let (health, reason) = match life {
             Life::Stopped | Life::Ready => (Health::Stopped, None),
             Life::Starting => (Health::Starting, None),
             Life::Draining => (Health::Stopped, Some("it drains".to_owned())),
             Life::Parked { reason } => (Health::Parked, Some(reason.clone())),
         };
-        let remedy = matches!(health, Health::Parked).then(|| "fleet start".to_owned());
+        let remedy = matches!(health, Health::Parked).then(|| format!("fleet start {name}"));
         Self {
             reason,
             remedy,
