@@ -63,27 +63,36 @@ pub(crate) enum Accepted {
 }
 
 impl Store {
-    /// Decides about a message and stores the task it makes, in one transaction.
+    /// Decides about a message and stores the task it makes, in one transaction. `new` may be absent for a message that
+    /// names a task, which makes none.
     ///
     /// # Errors
     /// [`StoreError`] when the database refuses; then nothing was stored.
     pub(crate) async fn accept(
         &self,
         message: &StoredMessage,
-        new: &Newcomer,
+        new: Option<&Newcomer>,
     ) -> Result<Accepted, StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         if let Some(verdict) = known(&mut tx, message).await? {
             return Ok(verdict);
         }
-        let verdict = match &message.task_given {
-            Some(task) => continuation(&mut tx, task, message.context_given.as_ref()).await?,
-            None => admission(&mut tx, new).await?,
+        let verdict = match (&message.task_given, new) {
+            (Some(task), _) => continuation(&mut tx, task, message.context_given.as_ref()).await?,
+            (None, Some(new)) => {
+                let verdict = admission(&mut tx, new).await?;
+                if verdict == Accepted::Created {
+                    insert(&mut tx, message, new).await?;
+                    tx.commit().await?;
+                }
+                verdict
+            }
+            (None, None) => {
+                return Err(StoreError::Damaged {
+                    what: "a message without a task".to_owned(),
+                });
+            }
         };
-        if verdict == Accepted::Created {
-            insert(&mut tx, message, new).await?;
-            tx.commit().await?;
-        }
         Ok(verdict)
     }
 }

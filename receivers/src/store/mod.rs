@@ -12,7 +12,7 @@ mod rows;
 pub(crate) use accept::{Accepted, Newcomer, StoredMessage};
 pub(crate) use append::{Append, StatusChange};
 pub(crate) use open::Store;
-pub(crate) use read::{Page, PageAfter, TaskFilter};
+pub(crate) use read::{PageAfter, TaskFilter};
 pub(crate) use rows::{EventRow, TaskRow, TaskState};
 
 /// What can go wrong below.

@@ -55,24 +55,36 @@ async fn a_message_makes_one_task() {
     let store = open(dir.path()).await;
     let first = message("m1", "h1", None);
     assert_eq!(
-        store.accept(&first, &newcomer("t1", "c1")).await.unwrap(),
+        store
+            .accept(&first, Some(&newcomer("t1", "c1")))
+            .await
+            .unwrap(),
         Accepted::Created
     );
 
     let t1 = TaskId::new("t1").unwrap();
-    let again = store.accept(&first, &newcomer("t2", "c2")).await.unwrap();
+    let again = store
+        .accept(&first, Some(&newcomer("t2", "c2")))
+        .await
+        .unwrap();
     assert_eq!(again, Accepted::Known(t1.clone()));
     // The context that the receiver chose may be named on the second try, another one may not.
     let named = store
-        .accept(&message("m1", "h1", Some("c1")), &newcomer("t2", "c1"))
+        .accept(
+            &message("m1", "h1", Some("c1")),
+            Some(&newcomer("t2", "c1")),
+        )
         .await;
     assert_eq!(named.unwrap(), Accepted::Known(t1.clone()));
     let other = store
-        .accept(&message("m1", "h1", Some("c9")), &newcomer("t2", "c9"))
+        .accept(
+            &message("m1", "h1", Some("c9")),
+            Some(&newcomer("t2", "c9")),
+        )
         .await;
     assert_eq!(other.unwrap(), Accepted::Conflict(t1.clone()));
     let parts = store
-        .accept(&message("m1", "h2", None), &newcomer("t2", "c2"))
+        .accept(&message("m1", "h2", None), Some(&newcomer("t2", "c2")))
         .await;
     assert_eq!(parts.unwrap(), Accepted::Conflict(t1));
     assert_eq!(store.open_tasks().await.unwrap().len(), 1);
@@ -84,12 +96,15 @@ async fn a_context_is_busy_until_its_task_ends() {
     let store = open(dir.path()).await;
     let t1 = TaskId::new("t1").unwrap();
     store
-        .accept(&message("m1", "h", Some("c")), &newcomer("t1", "c"))
+        .accept(&message("m1", "h", Some("c")), Some(&newcomer("t1", "c")))
         .await
         .unwrap();
     let second = message("m2", "h", Some("c"));
     assert_eq!(
-        store.accept(&second, &newcomer("t2", "c")).await.unwrap(),
+        store
+            .accept(&second, Some(&newcomer("t2", "c")))
+            .await
+            .unwrap(),
         Accepted::Busy {
             task: t1.clone(),
             context: ContextId::new("c").unwrap()
@@ -97,7 +112,10 @@ async fn a_context_is_busy_until_its_task_ends() {
     );
     assert_eq!(store.append(&t1, &end(TaskState::Failed)).await.unwrap(), 2);
     assert_eq!(
-        store.accept(&second, &newcomer("t2", "c")).await.unwrap(),
+        store
+            .accept(&second, Some(&newcomer("t2", "c")))
+            .await
+            .unwrap(),
         Accepted::Created
     );
 }
@@ -108,7 +126,7 @@ async fn the_first_end_wins() {
     let store = open(dir.path()).await;
     let t1 = TaskId::new("t1").unwrap();
     store
-        .accept(&message("m1", "h", None), &newcomer("t1", "c"))
+        .accept(&message("m1", "h", None), Some(&newcomer("t1", "c")))
         .await
         .unwrap();
     store.append(&t1, &end(TaskState::Canceled)).await.unwrap();
@@ -127,13 +145,16 @@ async fn a_message_that_names_a_task_is_judged_by_it() {
     let store = open(dir.path()).await;
     let t1 = TaskId::new("t1").unwrap();
     store
-        .accept(&message("m1", "h", None), &newcomer("t1", "c"))
+        .accept(&message("m1", "h", None), Some(&newcomer("t1", "c")))
         .await
         .unwrap();
     let mut second = message("m2", "h", None);
     second.task_given = Some(t1.clone());
     let at = |store: Store, second: StoredMessage| async move {
-        store.accept(&second, &newcomer("t2", "c2")).await.unwrap()
+        store
+            .accept(&second, Some(&newcomer("t2", "c2")))
+            .await
+            .unwrap()
     };
     assert!(matches!(
         at(store.clone(), second.clone()).await,
@@ -175,13 +196,13 @@ async fn open_tasks_are_bounded() {
         let made = store
             .accept(
                 &message(&format!("m{n}"), "h", None),
-                &newcomer(&task, &context),
+                Some(&newcomer(&task, &context)),
             )
             .await;
         assert_eq!(made.unwrap(), Accepted::Created);
     }
     let full = store
-        .accept(&message("m9", "h", None), &newcomer("t9", "c9"))
+        .accept(&message("m9", "h", None), Some(&newcomer("t9", "c9")))
         .await;
     assert_eq!(full.unwrap(), Accepted::Full);
 }
@@ -194,7 +215,7 @@ async fn pages_follow_each_other() {
         let mut new = newcomer(&format!("t{n}"), &format!("c{n}"));
         new.task.changed_at_ms = n / 2;
         store
-            .accept(&message(&format!("m{n}"), "h", None), &new)
+            .accept(&message(&format!("m{n}"), "h", None), Some(&new))
             .await
             .unwrap();
     }
@@ -224,7 +245,7 @@ async fn everything_is_there_after_opening_again() {
     {
         let store = open(dir.path()).await;
         store
-            .accept(&message("m1", "h", None), &newcomer("t1", "c"))
+            .accept(&message("m1", "h", None), Some(&newcomer("t1", "c")))
             .await
             .unwrap();
         store.remember_session(&context, "s1", 1).await.unwrap();

@@ -1,0 +1,83 @@
+//! What one subscriber sees: a cursor over the event log.
+//!
+//! Owns: the order (the log's) and the end of a subscription. Nothing is buffered for a slow reader: it reads the log at its
+//! own pace, and all readers see the same events.
+
+use std::collections::VecDeque;
+
+use fleet_a2a::TaskId;
+use tokio::sync::watch;
+
+use super::live::Progress;
+use crate::store::{EventRow, Store, StoreError};
+
+/// Events read at a time. They can be large (a reply of 8 MiB), so few.
+const READ_AHEAD: u32 = 32;
+
+/// One subscription.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    store: Store,
+    task: TaskId,
+    cursor: i64,
+    ready: VecDeque<EventRow>,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// More may come.
+    Live(watch::Receiver<Progress>),
+    /// The log is complete.
+    Ended,
+}
+
+impl Feed {
+    /// What follows event `after` of a task; `progress` while its turn is under way.
+    pub(crate) fn new(
+        store: Store,
+        task: TaskId,
+        after: i64,
+        progress: Option<watch::Receiver<Progress>>,
+    ) -> Self {
+        Self {
+            store,
+            task,
+            cursor: after,
+            ready: VecDeque::new(),
+            source: progress.map_or(Source::Ended, Source::Live),
+        }
+    }
+
+    /// The next event; waits for it. `None` when the task has ended and everything was told, or the receiver stops.
+    /// Safe to drop while it waits: nothing is lost.
+    pub(crate) async fn next(&mut self) -> Result<Option<EventRow>, StoreError> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(Some(event));
+            }
+            let ended = match &mut self.source {
+                Source::Live(progress) => progress.borrow_and_update().state.is_terminal(),
+                Source::Ended => true,
+            };
+            let events = self
+                .store
+                .events(&self.task, self.cursor, READ_AHEAD)
+                .await?;
+            if let Some(last) = events.last() {
+                self.cursor = last.seq;
+                self.ready = events.into();
+                continue;
+            }
+            if ended {
+                return Ok(None);
+            }
+            if let Source::Live(progress) = &mut self.source
+                && progress.changed().await.is_err()
+            {
+                // The turn is gone; what it committed last is read once more.
+                self.source = Source::Ended;
+            }
+        }
+    }
+}
