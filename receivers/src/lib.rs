@@ -10,8 +10,10 @@ pub mod child;
 pub mod config;
 pub mod folder;
 mod mode;
+mod registry;
 mod serve;
+mod server;
 mod store;
 
 pub use mode::{Mode, ModeError};
-pub use serve::{ServeError, serve};
+pub use serve::{ServeError, Stop, serve, serve_until_signal, serve_with};

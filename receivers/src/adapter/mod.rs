@@ -3,8 +3,12 @@
 //! Owns: the boundary. Adapters never see HTTP, handlers never see argv. An adapter only starts processes through
 //! [`crate::child::Spawner`], which marks them; whoever runs the turn sweeps that marker when the turn ends, however it ends.
 
+mod build;
 pub mod cc;
+pub mod echo;
 pub mod exec;
+
+pub use build::{BuildError, build};
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,0 +1,64 @@
+//! Whether the agent can work, asked again and again while it cannot.
+//!
+//! Owns: the rhythm of the probes. Does not own: the probe (see `adapter`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::adapter::{Readiness, ReadinessState};
+use crate::folder::ReadinessWord;
+use crate::registry::Shared;
+
+/// Between two probes of an agent that cannot work: soon after somebody installed it or logged in, it shows.
+const AGAIN: Duration = Duration::from_secs(15);
+
+/// What is known of the agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AgentState {
+    /// The first probe is under way.
+    Checking,
+    /// The last probe said so.
+    Probed(Readiness),
+}
+
+impl AgentState {
+    /// The CLI's version, as far as known.
+    pub(crate) fn version(&self) -> Option<String> {
+        match self {
+            Self::Checking => None,
+            Self::Probed(readiness) => readiness.version.clone(),
+        }
+    }
+
+    /// The word, what is missing, and what mends it.
+    pub(crate) fn verdict(&self) -> (ReadinessWord, &str, &str) {
+        match self {
+            Self::Checking => (ReadinessWord::Checking, "", ""),
+            Self::Probed(readiness) => match &readiness.state {
+                ReadinessState::Ready => (ReadinessWord::Ready, "", ""),
+                ReadinessState::Missing { detail, remedy } => {
+                    (ReadinessWord::Missing, detail, remedy)
+                }
+                ReadinessState::Unauthenticated { detail, remedy } => {
+                    (ReadinessWord::Unauthenticated, detail, remedy)
+                }
+            },
+        }
+    }
+}
+
+/// Probes at start, then every [`AGAIN`] while the agent cannot work, and when a turn found it without a login.
+pub(crate) async fn watch_agent(shared: Arc<Shared>, state: watch::Sender<AgentState>) {
+    loop {
+        let readiness = shared.adapter.probe().await;
+        let ready = readiness.state == ReadinessState::Ready;
+        state.send_replace(AgentState::Probed(readiness));
+        if ready {
+            shared.doubt.notified().await;
+        } else {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+}
