@@ -207,3 +207,59 @@ async fn messages(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: B
 async fn count_tokens() -> impl IntoResponse {
     axum::Json(serde_json::json!({ "input_tokens": INPUT_TOKENS }))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    async fn ask(server: &ModelServer, text: &str, key: Option<&str>) -> reqwest::Response {
+        let body = json!({
+            "model": "m", "stream": true, "tools": [{ "name": "Write" }],
+            "messages": [{ "role": "user", "content": text }],
+        });
+        let mut request = reqwest::Client::new()
+            .post(format!("{}/v1/messages", server.url()))
+            .json(&body);
+        if let Some(key) = key {
+            request = request.header("x-api-key", key);
+        }
+        request.send().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn it_streams_charges_refuses_and_stops() {
+        let server = ModelServer::start(Path::new("/repo")).await.unwrap();
+        let text = ask(&server, "PONG", Some("k")).await.text().await.unwrap();
+        assert!(
+            text.starts_with("event: message_start\n") && text.contains("\"text\":\"PONG\""),
+            "{text}"
+        );
+        assert!(text.ends_with("\n\n") && text.contains("event: message_stop\n"));
+        let overloaded = ask(&server, "FAIL529", Some("k")).await;
+        assert_eq!(
+            (
+                overloaded.status().as_u16(),
+                overloaded.headers()["retry-after"].to_str().unwrap()
+            ),
+            (529, "1")
+        );
+        let broken = ask(&server, "FAILMID", Some("k"))
+            .await
+            .text()
+            .await
+            .unwrap();
+        assert!(
+            broken.contains("event: error\n") && !broken.contains("message_stop"),
+            "{broken}"
+        );
+        assert_eq!(ask(&server, "PONG", None).await.status().as_u16(), 401);
+        assert_eq!((server.answered(), server.requests().len()), (1, 3));
+        let addr = server.addr;
+        drop(server);
+        while tokio::net::TcpStream::connect(addr).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+}

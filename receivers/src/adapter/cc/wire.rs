@@ -17,9 +17,11 @@ pub(super) fn initialize() -> String {
     )
 }
 
-/// The message of the turn.
+/// The message of the turn. One that begins with a slash would be a command to the CLI itself, such as `/clear`; what a peer
+/// sends is for the model, so a line end goes before it.
 pub(super) fn user(prompt: &str) -> String {
-    let content = json!([{ "type": "text", "text": prompt }]);
+    let before = if prompt.starts_with('/') { "\n" } else { "" };
+    let content = json!([{ "type": "text", "text": format!("{before}{prompt}") }]);
     line(&json!({
         "type": "user", "message": { "role": "user", "content": content },
         "parent_tool_use_id": null, "session_id": "",

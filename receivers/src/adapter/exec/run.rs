@@ -52,7 +52,7 @@ pub(super) async fn run(adapter: &ExecAdapter, turn: Turn, mut io: TurnIo) -> Tu
     send(&io, reply.finish()).await;
     let status = match finish {
         Finish::Exited(status) => Some(status),
-        Finish::Interrupted | Finish::TooLong => {
+        Finish::Interrupted | Finish::TooLong | Finish::Lost => {
             stop(&mut child, &[]).await;
             None
         }
@@ -74,6 +74,8 @@ enum Finish {
     Interrupted,
     /// Its reply passed the bound.
     TooLong,
+    /// The system would not say how it ended.
+    Lost,
 }
 
 fn terminate() -> [Stop; 1] {
@@ -92,7 +94,7 @@ async fn drive(
 ) -> Finish {
     let mut feed = pin!(feed(child.take_stdin(), prompt));
     let (Some(mut stdout), Some(stderr)) = (child.take_stdout(), child.take_stderr()) else {
-        return Finish::Interrupted;
+        return Finish::Lost;
     };
     let mut errors = pin!(tail.fill(stderr));
     let (mut fed, mut out_open, mut err_open, mut heard) = (false, true, true, true);
@@ -125,7 +127,10 @@ async fn drive(
                 }
                 Ok(0) | Err(_) => out_open = false,
             },
-            status = child.wait(), if state.exited.is_none() => state.exit(status.unwrap_or_default()),
+            status = child.wait(), if state.exited.is_none() => match status {
+                Ok(status) => state.exit(status),
+                Err(_) => return Finish::Lost,
+            },
             () = sleep_until(state.until.unwrap_or_else(Instant::now)), if state.until.is_some() => {
                 return state.timed_out();
             }
@@ -202,6 +207,10 @@ fn judge(finish: &Finish, status: Option<ExitStatus>, reply: &Reply, errors: &st
     let failed = |detail: String| TurnOutcome::Failed { detail };
     match (finish, status) {
         (Finish::Interrupted, _) => TurnOutcome::Interrupted,
+        (Finish::Lost, _) => failed(
+            "The system would not say how the command ended; whether it did its work is unknown."
+                .to_owned(),
+        ),
         (Finish::TooLong, _) => failed(format!(
             "The command was stopped: its reply passed {MAX_REPLY_BYTES} bytes."
         )),

@@ -342,6 +342,19 @@ async fn a_second_turn_continues_the_session_whatever_is_known_of_it() {
 }
 
 #[tokio::test]
+async fn a_message_that_looks_like_a_command_reaches_the_model() {
+    let Some(scene) = Scene::set(Permissions::Ask, &[]).await else {
+        return;
+    };
+    for prompt in ["/clear", "/no-such-command"] {
+        let (_, end) = scene
+            .run(&ContextId::mint(), SessionState::New, prompt)
+            .await;
+        assert_eq!(reply(&end), format!("ECHO: {prompt}"));
+    }
+}
+
+#[tokio::test]
 async fn an_overloaded_api_shows_its_retries_and_fails_in_its_words() {
     let Some(scene) = Scene::set(Permissions::Ask, &[("CLAUDE_CODE_MAX_RETRIES", "1")]).await
     else {
