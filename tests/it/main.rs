@@ -10,5 +10,6 @@
 
 mod cli_send;
 mod cli_text;
+mod console;
 mod fake_daemon;
 mod layering;

@@ -1,113 +1,11 @@
-//! Which key means what, in one place.
+//! The tables of the keymap: one for each layer.
 //!
-//! Owns: the actions, the tables per layer, and the names of keys. Help and footer are made from these tables, so they
-//! cannot tell a person anything else than what the keys do. Does not own: what an action does, see `update`.
+//! Owns: every key of the console, with the words that help and footer show.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{KeyCode, KeyModifiers};
 
-use super::model::View;
-
-/// What a person wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    Exit,
-    Close,
-    Back,
-    Help,
-    NextView,
-    PrevView,
-    Jump(View),
-    Up,
-    Down,
-    Top,
-    Bottom,
-    HalfUp,
-    HalfDown,
-    PageUp,
-    PageDown,
-    Open,
-    Compose,
-    Filter,
-    Yank,
-    Start,
-    Stop,
-    Deploy,
-    CancelDispatch,
-    Prompt(PromptAction),
-    Composer(ComposerAction),
-    Confirm(ConfirmAction),
-    Submit,
-}
-
-/// What a person wants of the open permission request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PromptAction {
-    Allow,
-    Always,
-    Deny,
-    DenyWithReason,
-    Arguments,
-}
-
-/// What a person wants of the composer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ComposerAction {
-    Send,
-    SendAgain,
-    NextField,
-    PrevField,
-    Clear,
-}
-
-/// What a person wants of a dialog.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ConfirmAction {
-    Yes,
-    No,
-    Toggle,
-    Press,
-}
-
-/// A set of keys that is active at the same time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Layer {
-    /// A permission request waits and letters are free.
-    Prompt,
-    /// A permission request waits while text is being typed.
-    PromptWhileTyping,
-    Fleet,
-    Dispatches,
-    Stream,
-    Messages,
-    Move,
-    Global,
-    Everywhere,
-    HelpPage,
-    Arguments,
-    Composer,
-    Confirm,
-    Line,
-}
-
-/// One key with its modifiers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Key {
-    code: KeyCode,
-    mods: KeyModifiers,
-}
-
-/// One line of a table.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Binding {
-    /// Any of these.
-    pub(crate) keys: &'static [Key],
-    /// Means this.
-    pub(crate) action: Action,
-    /// What it does, for the help.
-    pub(crate) help: &'static str,
-    /// One or two words for the footer; empty keeps it out.
-    pub(crate) hint: &'static str,
-}
+use super::{Action, Binding, ComposerAction, ConfirmAction, Key, PromptAction};
+use crate::tui::model::View;
 
 const fn ch(c: char) -> Key {
     code(KeyCode::Char(c))
@@ -144,14 +42,14 @@ const fn bind(
     }
 }
 
-const EVERYWHERE: &[Binding] = &[bind(
+pub(super) const EVERYWHERE: &[Binding] = &[bind(
     &[ctrl('c')],
     Action::Exit,
     "quit; running dispatches go on in the daemon",
     "",
 )];
 
-const GLOBAL: &[Binding] = &[
+pub(super) const GLOBAL: &[Binding] = &[
     bind(&[ch('?')], Action::Help, "help for this view", "help"),
     bind(&[code(KeyCode::Esc)], Action::Back, "back", ""),
     bind(
@@ -184,7 +82,7 @@ const GLOBAL: &[Binding] = &[
     ),
 ];
 
-const MOVE: &[Binding] = &[
+pub(super) const MOVE: &[Binding] = &[
     bind(&[ch('k'), code(KeyCode::Up)], Action::Up, "up", ""),
     bind(&[ch('j'), code(KeyCode::Down)], Action::Down, "down", ""),
     bind(
@@ -210,7 +108,7 @@ const MOVE: &[Binding] = &[
     ),
 ];
 
-const FLEET: &[Binding] = &[
+pub(super) const FLEET: &[Binding] = &[
     bind(
         &[code(KeyCode::Enter)],
         Action::Open,
@@ -229,7 +127,7 @@ const FLEET: &[Binding] = &[
     bind(&[ch('/')], Action::Filter, "filter the peers", "filter"),
 ];
 
-const DISPATCHES: &[Binding] = &[
+pub(super) const DISPATCHES: &[Binding] = &[
     bind(
         &[code(KeyCode::Enter)],
         Action::Open,
@@ -256,7 +154,7 @@ const DISPATCHES: &[Binding] = &[
     ),
 ];
 
-const STREAM: &[Binding] = &[
+pub(super) const STREAM: &[Binding] = &[
     bind(
         &[ch('n'), ch('s')],
         Action::Compose,
@@ -271,7 +169,7 @@ const STREAM: &[Binding] = &[
     ),
 ];
 
-const PROMPT: &[Binding] = &[
+pub(super) const PROMPT: &[Binding] = &[
     bind(
         &[ch('a')],
         Action::Prompt(PromptAction::Allow),
@@ -304,7 +202,7 @@ const PROMPT: &[Binding] = &[
     ),
 ];
 
-const PROMPT_WHILE_TYPING: &[Binding] = &[
+pub(super) const PROMPT_WHILE_TYPING: &[Binding] = &[
     bind(
         &[alt('a')],
         Action::Prompt(PromptAction::Allow),
@@ -325,7 +223,7 @@ const PROMPT_WHILE_TYPING: &[Binding] = &[
     ),
 ];
 
-const COMPOSER: &[Binding] = &[
+pub(super) const COMPOSER: &[Binding] = &[
     bind(
         &[
             ctrl('s'),
@@ -376,7 +274,7 @@ const COMPOSER: &[Binding] = &[
     ),
 ];
 
-const CONFIRM: &[Binding] = &[
+pub(super) const CONFIRM: &[Binding] = &[
     bind(
         &[ch('y')],
         Action::Confirm(ConfirmAction::Yes),
@@ -408,104 +306,14 @@ const CONFIRM: &[Binding] = &[
     ),
 ];
 
-const LINE: &[Binding] = &[
+pub(super) const LINE: &[Binding] = &[
     bind(&[code(KeyCode::Enter)], Action::Submit, "take it", "take"),
     bind(&[code(KeyCode::Esc)], Action::Back, "drop it", "drop"),
 ];
 
-const PAGE: &[Binding] = &[bind(
+pub(super) const PAGE: &[Binding] = &[bind(
     &[code(KeyCode::Esc), ch('q'), ch('?')],
     Action::Back,
     "close",
     "close",
 )];
-
-impl Layer {
-    /// Its table.
-    pub(crate) fn bindings(self) -> &'static [Binding] {
-        match self {
-            Self::Prompt => PROMPT,
-            Self::PromptWhileTyping => PROMPT_WHILE_TYPING,
-            Self::Fleet => FLEET,
-            Self::Dispatches => DISPATCHES,
-            Self::Stream => STREAM,
-            Self::Messages => &[],
-            Self::Move => MOVE,
-            Self::Global => GLOBAL,
-            Self::Everywhere => EVERYWHERE,
-            Self::HelpPage | Self::Arguments => PAGE,
-            Self::Composer => COMPOSER,
-            Self::Confirm => CONFIRM,
-            Self::Line => LINE,
-        }
-    }
-
-    /// What the help calls it.
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::Prompt | Self::PromptWhileTyping => "The permission request",
-            Self::Fleet => "The fleet",
-            Self::Dispatches => "The dispatches",
-            Self::Stream => "The stream",
-            Self::Messages => "The messages",
-            Self::Move => "Moving",
-            Self::Global | Self::Everywhere => "Everywhere",
-            Self::HelpPage => "Help",
-            Self::Arguments => "The arguments",
-            Self::Composer => "The composer",
-            Self::Confirm => "The dialog",
-            Self::Line => "The line",
-        }
-    }
-}
-
-impl Key {
-    /// The key of a terminal event; `None` for a release. Shift is part of a character already.
-    pub(crate) fn of(event: KeyEvent) -> Option<Self> {
-        if event.kind == KeyEventKind::Release {
-            return None;
-        }
-        let kept = KeyModifiers::CONTROL | KeyModifiers::ALT;
-        Some(Self {
-            code: event.code,
-            mods: event.modifiers & kept,
-        })
-    }
-
-    /// The name that help and footer show.
-    pub(crate) fn label(self) -> String {
-        let name = match self.code {
-            KeyCode::Char(c) => c.to_string(),
-            KeyCode::F(n) => format!("f{n}"),
-            KeyCode::BackTab => "shift-tab".to_owned(),
-            KeyCode::PageUp => "pgup".to_owned(),
-            KeyCode::PageDown => "pgdn".to_owned(),
-            other => format!("{other:?}").to_lowercase(),
-        };
-        let mut label = String::new();
-        if self.mods.contains(KeyModifiers::CONTROL) {
-            label.push_str("ctrl-");
-        }
-        if self.mods.contains(KeyModifiers::ALT) {
-            label.push_str("alt-");
-        }
-        label + &name
-    }
-}
-
-impl Binding {
-    /// All its keys, for the help.
-    pub(crate) fn labels(&self) -> String {
-        let labels: Vec<String> = self.keys.iter().map(|key| key.label()).collect();
-        labels.join(" ")
-    }
-}
-
-/// What a key means in the topmost layer that knows it.
-pub(crate) fn resolve(layers: &[Layer], key: Key) -> Option<Action> {
-    layers
-        .iter()
-        .flat_map(|layer| layer.bindings())
-        .find(|binding| binding.keys.contains(&key))
-        .map(|binding| binding.action)
-}
