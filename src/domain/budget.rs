@@ -251,3 +251,165 @@ pub fn near_limit(limit: &BudgetLimit, before: &BudgetUse, after: &BudgetUse) ->
         || crossed(limit.turns, before.turns, after.turns)
         || crossed(limit.cost.map(|c| c.0), before.cost.0, after.cost.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    fn limit(tokens: Option<u64>, turns: Option<u64>, share: Option<u64>) -> BudgetLimit {
+        BudgetLimit {
+            tokens,
+            turns,
+            cost: None,
+            window: Window::Day,
+            per_dispatch_tokens: share,
+        }
+    }
+
+    fn used(tokens: u64, turns: u64) -> BudgetUse {
+        BudgetUse {
+            tokens,
+            turns,
+            cost: Cost(0),
+        }
+    }
+
+    #[test]
+    fn windows_are_utc_calendar_days_and_weeks_from_monday() {
+        // 2026-11-21 is a Saturday; its Monday is the 16th.
+        let saturday: i64 = 1_795_219_200_000;
+        let monday = saturday - 5 * DAY_MS;
+        assert_eq!(Window::Day.start_ms(saturday + HOUR_MS), saturday);
+        assert_eq!(Window::Day.start_ms(saturday - 1), saturday - DAY_MS);
+        assert_eq!(Window::Week.start_ms(saturday), monday);
+        assert_eq!(Window::Week.start_ms(monday), monday);
+        assert_eq!(Window::Week.start_ms(monday - 1), monday - 7 * DAY_MS);
+        assert_eq!(Window::Week.end_ms(saturday), Some(monday + 7 * DAY_MS));
+        assert_eq!(Window::Total.start_ms(saturday), 0);
+        assert_eq!(Window::Total.end_ms(saturday), None);
+    }
+
+    #[test]
+    fn a_grant_is_a_third_rounded_up_or_what_remains() {
+        let third = limit(Some(100), None, None);
+        let tokens = |used_tokens| grant_for(&third, &used(used_tokens, 0)).map(|g| g.tokens);
+        assert_eq!(tokens(0), Ok(Some(34)));
+        assert_eq!(
+            tokens(80),
+            Ok(Some(20)),
+            "less than a share, more than a tenth of it"
+        );
+        assert_eq!(tokens(96), Ok(Some(4)), "a tenth of 34, rounded up");
+        let refused = tokens(97).unwrap_err();
+        assert_eq!((refused.what, refused.left.as_str()), ("tokens", "3"));
+        assert!(tokens(100).is_err() && tokens(1_000).is_err());
+        let own = limit(None, None, Some(7));
+        assert_eq!(grant_for(&own, &used(1 << 40, 9)).unwrap().tokens, Some(7));
+        let none = limit(None, None, None);
+        assert_eq!(grant_for(&none, &used(1, 1)), Ok(GrantedAmounts::default()));
+    }
+
+    #[test]
+    fn turns_and_money_gate_too() {
+        let ten = limit(None, Some(10), None);
+        assert_eq!(grant_for(&ten, &used(0, 9)).unwrap().turns, Some(1));
+        assert_eq!(grant_for(&ten, &used(0, 10)).unwrap_err().what, "turns");
+        let money = BudgetLimit {
+            cost: Some(Cost::from_usd(3.0)),
+            ..limit(None, None, None)
+        };
+        let spent = |usd| BudgetUse {
+            cost: Cost::from_usd(usd),
+            ..BudgetUse::default()
+        };
+        assert_eq!(
+            grant_for(&money, &spent(0.0)).unwrap().cost,
+            Some(Cost(1_000_000))
+        );
+        let refused = grant_for(&money, &spent(2.95)).unwrap_err();
+        assert!(
+            refused.to_string().contains("0.05 of 3.00 dollars"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn money_rounds_up_and_nonsense_is_nothing() {
+        assert_eq!(Cost::from_usd(0.000_000_1), Cost(1));
+        for nonsense in [f64::NAN, f64::INFINITY, -1.0, 0.0] {
+            assert_eq!(Cost::from_usd(nonsense), Cost(0));
+        }
+    }
+
+    #[test]
+    fn every_end_has_its_price() {
+        let report = Usage {
+            output_tokens: 10,
+            cache_read_tokens: 1_000,
+            turns: 1,
+            ..Usage::default()
+        };
+        let estimate = Usage::estimate(400, 0);
+        let grant = GrantedAmounts {
+            tokens: Some(50),
+            turns: Some(1),
+            cost: None,
+        };
+        let price = |how| settle_for(how, report, estimate, &grant);
+        assert_eq!(price(Settlement::NeverStarted), BudgetUse::default());
+        assert_eq!(
+            price(Settlement::Told),
+            used(10, 1),
+            "reading a cache is not counted"
+        );
+        assert_eq!(price(Settlement::Cut), used(100, 1));
+        assert_eq!(price(Settlement::Unknown), used(50, 1));
+        let nothing = settle_for(Settlement::Told, Usage::default(), estimate, &grant);
+        assert_eq!(
+            nothing.turns, 1,
+            "a turn that ran is one turn, whatever it says"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_grant_never_passes_what_is_left(
+            total in 1..1_000_000_u64, spent in 0..1_000_000_u64, share in prop::option::of(1..1_000_000_u64),
+        ) {
+            let limit = limit(Some(total), None, share);
+            if let Ok(granted) = grant_for(&limit, &used(spent, 0)) {
+                let tokens = granted.tokens.unwrap();
+                prop_assert!(tokens > 0 && spent + tokens <= total);
+                prop_assert!(tokens <= share.unwrap_or(total.div_ceil(3)));
+            }
+        }
+
+        #[test]
+        fn eighty_percent_is_crossed_exactly_once(
+            total in 1..10_000_u64, steps in prop::collection::vec(0..500_u64, 1..60),
+        ) {
+            let limit = limit(Some(total), None, None);
+            let (mut before, mut told) = (0, 0);
+            for step in steps {
+                let after = before + step;
+                told += u32::from(near_limit(&limit, &used(before, 0), &used(after, 0)));
+                before = after;
+            }
+            prop_assert_eq!(told, u32::from(before * 10 >= total * 8));
+        }
+
+        #[test]
+        fn an_instant_is_in_its_window(now_ms in 0..4_000_000_000_000_i64) {
+            for window in [Window::Day, Window::Week] {
+                let (start, end) = (window.start_ms(now_ms), window.end_ms(now_ms).unwrap());
+                prop_assert!(start <= now_ms && now_ms < end);
+                prop_assert_eq!(window.start_ms(end), end);
+                prop_assert_eq!(window.start_ms(end - 1), start);
+            }
+        }
+    }
+}

@@ -159,3 +159,84 @@ pub fn next_state(state: DispatchState, progress: Progress) -> Option<DispatchSt
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const STATES: [DispatchState; 10] = [
+        DispatchState::Queued,
+        DispatchState::Sending,
+        DispatchState::Working,
+        DispatchState::InputRequired,
+        DispatchState::Completed,
+        DispatchState::Failed,
+        DispatchState::Rejected,
+        DispatchState::Canceled,
+        DispatchState::Expired,
+        DispatchState::Unknown,
+    ];
+
+    fn progress() -> impl Strategy<Value = Progress> {
+        let state = prop::sample::select(&STATES[..]);
+        prop_oneof![
+            Just(Progress::AttemptStarted),
+            Just(Progress::AttemptFailed),
+            Just(Progress::Accepted),
+            Just(Progress::AskedPerson),
+            Just(Progress::Resumed),
+            state.clone().prop_map(Progress::Ended),
+            state.prop_map(Progress::Resolved),
+        ]
+    }
+
+    #[test]
+    fn every_word_reads_back_and_is_the_words_of_the_json() {
+        for state in STATES {
+            assert_eq!(DispatchState::from_word(state.word()), Some(state));
+            assert_eq!(serde_json::to_value(state).unwrap(), state.word());
+        }
+        assert_eq!(DispatchState::from_word("done"), None);
+    }
+
+    #[test]
+    fn the_ordinary_way_and_its_detours() {
+        use DispatchState as S;
+        let way = [
+            (S::Queued, Progress::AttemptStarted, S::Sending),
+            (S::Sending, Progress::AttemptFailed, S::Queued),
+            (S::Sending, Progress::Accepted, S::Working),
+            (S::Working, Progress::AskedPerson, S::InputRequired),
+            (S::InputRequired, Progress::Resumed, S::Working),
+            (S::Sending, Progress::Ended(S::Unknown), S::Unknown),
+            (S::Unknown, Progress::Resolved(S::Completed), S::Completed),
+        ];
+        for (from, progress, to) in way {
+            assert_eq!(
+                next_state(from, progress),
+                Some(to),
+                "{from:?} {progress:?}"
+            );
+        }
+        assert_eq!(next_state(S::Queued, Progress::Ended(S::Completed)), None);
+        assert_eq!(next_state(S::Unknown, Progress::Resolved(S::Unknown)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_end_stays(steps in prop::collection::vec(progress(), 0..40)) {
+            let mut state = DispatchState::Queued;
+            for step in steps {
+                let Some(next) = next_state(state, step) else { continue };
+                if state.is_final() {
+                    prop_assert_eq!(state, DispatchState::Unknown, "only an unknown one is resolved");
+                    prop_assert!(matches!(step, Progress::Resolved(_)));
+                    prop_assert!(next.is_final());
+                }
+                state = next;
+            }
+        }
+    }
+}

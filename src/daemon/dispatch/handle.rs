@@ -5,13 +5,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use fleet_a2a::ext::{Decision, PermissionRequest};
+use fleet_a2a::ext::Decision;
 use fleet_a2a::{MessageId, clock};
 use tokio::sync::{broadcast, oneshot, watch};
 
 use super::drive::Drive;
 use super::guard::{Admission, admit};
 use super::live::{Inner, lock};
+use super::permission::{choose, state_failure};
 use super::request::{known_peer, prepare};
 use super::view::{self, Extent};
 use crate::config::FleetConfig;
@@ -355,48 +356,6 @@ async fn accept(
     // A client that has gone is no reason not to do what was stored.
     drop(told.send(Ok(view::of_row(&row, clock::now_ms()))));
     Box::pin(Drive::new(inner, &row, env, wake).run()).await;
-}
-
-/// The request that is meant.
-fn choose<'a>(
-    id: DispatchId,
-    open: &'a [PermissionRequest],
-    wanted: Option<&str>,
-    decision: Decision,
-) -> Result<&'a PermissionRequest, Failure> {
-    let request = match (open, wanted) {
-        ([], _) => return Err(state_failure(id, "asks nothing now")),
-        ([one], None) => one,
-        (_, None) => {
-            let ids: Vec<&str> = open.iter().map(|open| open.request_id.as_str()).collect();
-            let text = format!(
-                "asks more than one thing; name one with --request: {}",
-                ids.join(", ")
-            );
-            return Err(state_failure(id, &text));
-        }
-        (_, Some(wanted)) => {
-            let found = open.iter().find(|open| open.request_id == wanted);
-            found.ok_or_else(|| state_failure(id, &format!("has no open request {wanted:?}")))?
-        }
-    };
-    if request.choices.is_empty() || request.choices.contains(&decision) {
-        Ok(request)
-    } else {
-        Err(state_failure(
-            id,
-            "does not offer that answer to this request",
-        ))
-    }
-}
-
-fn state_failure(id: DispatchId, what: &str) -> Failure {
-    Failure::new(
-        ErrorKind::State,
-        format!("Dispatch {id} {what}."),
-        format!("See how it stands with: fleet dispatches show {id}"),
-    )
-    .about(id)
 }
 
 fn closing() -> Failure {

@@ -3,7 +3,9 @@
 //! Owns: [`Dispatcher`], its handle, and one task for each open dispatch. Does not own: finding peers (supervision),
 //! the wire (`fleet_a2a`), the socket.
 
+mod attach;
 mod calls;
+mod deliver;
 mod drive;
 mod finish;
 mod follow;
@@ -11,8 +13,10 @@ mod guard;
 mod handle;
 mod lines;
 mod live;
+mod locate;
 mod machine;
 mod outcome;
+mod permission;
 mod request;
 mod turn;
 mod view;

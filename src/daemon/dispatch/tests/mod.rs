@@ -4,6 +4,7 @@ mod delivery;
 mod following;
 mod guard;
 mod peer;
+mod pure;
 mod restart;
 
 use std::path::Path;

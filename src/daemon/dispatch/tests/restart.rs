@@ -76,6 +76,55 @@ async fn a_transcript_cut_anywhere_is_made_whole_again() {
     assert_eq!(fleet.peer.seen().sends.len(), 1);
 }
 
+#[tokio::test]
+async fn an_event_of_several_lines_that_was_half_written_is_completed() {
+    use fleet_a2a::ext::{FleetEvent, event_part};
+    let parts: Vec<serde_json::Value> = ["one", "two", "three"]
+        .map(|text| {
+            json!(event_part(&FleetEvent::Note {
+                text: text.to_owned()
+            }))
+        })
+        .into();
+    let said = json!({"statusUpdate": {"taskId": super::peer::TASK, "contextId": "c", "status": {
+        "state": "TASK_STATE_WORKING", "message": {"messageId": "m", "role": "ROLE_AGENT", "parts": parts}}}});
+    let mut script = vec![said];
+    script.extend(hello());
+    let mut fleet = Fleet::new(FakePeer::released(script, 1).await).await;
+    let id = fleet.submit(ask("x")).await.dispatch_id;
+    until(&fleet.handle(), id, |view| view.detail.transcript_seq >= 5).await;
+    let all = fleet
+        .handle()
+        .transcripts(&fleet.config, None)
+        .await
+        .unwrap();
+    let file = std::path::PathBuf::from(&all[0].path);
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    assert_eq!(
+        lines.len(),
+        5,
+        "our message, the task, three lines of one event"
+    );
+    for left in [4, 3, 2] {
+        fleet = fleet
+            .restart_cut(&file, lines[..left].concat().as_bytes())
+            .await;
+        until(&fleet.handle(), id, |view| view.detail.transcript_seq >= 5).await;
+        assert_eq!(
+            events(&fleet.lines(id).await),
+            [1, 2, 2, 2],
+            "after {left} lines"
+        );
+    }
+    fleet.peer.release_all();
+    ended(&fleet.handle(), id).await;
+    assert_eq!(
+        events(&fleet.lines(id).await),
+        [1, 2, 2, 2, 3, 4, 5, 6, 7, 8]
+    );
+}
+
 impl Fleet {
     /// Restarts as after a crash that tore the transcript.
     async fn restart_cut(self, file: &std::path::Path, left: &[u8]) -> Self {
