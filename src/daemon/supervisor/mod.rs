@@ -3,6 +3,7 @@
 //! Owns: one actor for each peer, and [`SupervisorHandle`], which answers dispatch and commands. Receivers outlive it: what
 //! runs is taken over at the next start. Does not own: what peers are asked to do.
 
+mod ability;
 mod actor;
 mod deploy;
 mod foreign;
@@ -10,6 +11,7 @@ mod machine;
 mod process;
 mod prove;
 mod receiver;
+mod record;
 mod start;
 mod status;
 

@@ -6,25 +6,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fleet_a2a::clock;
+use fleet_receivers::child;
 use fleet_receivers::config::ReceiverConfig;
-use fleet_receivers::folder::{self, Health as Probe, Identity, ReadinessWord};
-use fleet_receivers::{Mode, child};
-use tokio::time::Instant;
+use fleet_receivers::folder::{self, Identity};
 
 use super::Parts;
+use super::ability::{check_built, refuse_unable, unable};
 use super::actor::STOP_TIMEOUT;
 use super::deploy::{Plan, receiver_dir};
 use super::machine::{Event, Failures, Life, Machine, Next};
 use super::process::Exit;
 use super::prove::prove;
 use super::start::{Running, adopt, start};
-use super::status::{Status, StatusCell};
+use super::status::StatusCell;
 use crate::config::ReceiverPeer;
 use crate::control::NoticeLevel;
 use crate::daemon::fleet::Fleet;
 use crate::daemon::peers::{ClientEnv, ReadyPeer};
-use crate::daemon::store::ReceiverRow;
-use crate::domain::{ErrorKind, Failure, Health, PeerName};
+use crate::domain::{Failure, Health, PeerName};
 
 /// Probes in a row that fail before a running receiver is ended and started again: one slow answer is no death.
 const PROBES_BEFORE_DEATH: u32 = 3;
@@ -36,11 +35,11 @@ const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 /// One receiver.
 #[derive(Debug)]
 pub(super) struct Receiver {
-    name: PeerName,
-    parts: Arc<Parts>,
-    status: Arc<StatusCell>,
-    machine: Machine,
-    running: Option<Running>,
+    pub(super) name: PeerName,
+    pub(super) parts: Arc<Parts>,
+    pub(super) status: Arc<StatusCell>,
+    pub(super) machine: Machine,
+    pub(super) running: Option<Running>,
     /// Ask it again before the next use.
     doubted: bool,
     failed_probes: u32,
@@ -354,50 +353,6 @@ impl Receiver {
         self.show_running();
     }
 
-    async fn record_failure(&mut self, why: &str) {
-        let event = Event::Failed {
-            reason: why.to_owned(),
-        };
-        self.machine.step(event, clock::now_ms(), 0.0);
-        if let Life::Parked { reason } = &self.machine.life {
-            self.parts.notices.say(
-                NoticeLevel::Error,
-                &self.name,
-                format!("{} is parked, it failed too often: {reason}.", self.name),
-            );
-        }
-        self.store_failures().await;
-    }
-
-    async fn store_failures(&self) {
-        let failures = serde_json::to_string(&self.machine.failures).unwrap_or_default();
-        let parked = match &self.machine.life {
-            Life::Parked { reason } => Some(reason.clone()),
-            Life::Stopped | Life::Starting | Life::Ready | Life::Draining => None,
-        };
-        self.store_row(|row| {
-            row.failures.clone_from(&failures);
-            row.parked_reason.clone_from(&parked);
-        })
-        .await;
-    }
-
-    async fn store_row(&self, change: impl FnOnce(&mut ReceiverRow)) {
-        let store = &self.parts.store;
-        let stored = match store.receiver(&self.name).await {
-            Ok(Some(mut row)) => {
-                change(&mut row);
-                store.upsert_receiver(&row).await
-            }
-            // Never deployed: there is nothing to remember.
-            Ok(None) => Ok(()),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = stored {
-            tracing::error!(peer = %self.name, %error, "a receiver's row could not be stored");
-        }
-    }
-
     fn plan<'a>(&'a self, (fleet, receiver): Wanted<'a>) -> Plan<'a> {
         Plan {
             fleet: &fleet.config.name,
@@ -418,64 +373,6 @@ impl Receiver {
             token,
         })
     }
-
-    fn show_stopped(&self, port: Option<u16>) {
-        self.status
-            .set(Status::not_running(&self.name, &self.machine.life, port));
-    }
-
-    fn show_running(&self) {
-        let Some(running) = &self.running else { return };
-        let unable = unable(&running.health);
-        let ready = unable.is_none().then(|| ready_peer(running));
-        self.status.set(Status {
-            health: if ready.is_some() {
-                Health::Ready
-            } else {
-                Health::Degraded
-            },
-            reason: unable.map(|(reason, _)| reason),
-            remedy: Some(running.health.remedy.clone()).filter(|remedy| !remedy.is_empty()),
-            pid: Some(running.identity.pid),
-            port: Some(running.identity.addr.port()),
-            url: Some(running.identity.url.clone()),
-            dialect: Some(running.endpoint.card.dialect.word().to_owned()),
-            version: running.health.cli_version.clone(),
-            probed_at: Some(Instant::now()),
-            ready,
-        });
-    }
-
-    fn failed(&self, why: &str) -> Failure {
-        if let Life::Parked { reason } = &self.machine.life {
-            return self.parked(reason);
-        }
-        Failure::new(
-            ErrorKind::Unreachable,
-            format!("The receiver of {} cannot be started: {why}.", self.name),
-            format!("Look into its log, {}.", self.log().display()),
-        )
-    }
-
-    fn parked(&self, reason: &str) -> Failure {
-        Failure::new(
-            ErrorKind::Unreachable,
-            format!(
-                "The receiver of {} failed too often and is parked: {reason}.",
-                self.name
-            ),
-            format!(
-                "Look into its log, {}, then run `fleet start {}`.",
-                self.log().display(),
-                self.name
-            ),
-        )
-    }
-
-    fn log(&self) -> std::path::PathBuf {
-        let dir = receiver_dir(&self.parts.target.state_dir, &self.name);
-        folder::path(&dir, folder::LOG_FILE)
-    }
 }
 
 /// Lets it drain, then ends it, then whatever it left.
@@ -488,7 +385,7 @@ async fn end(mut running: Running) {
     child::sweep(&running.deployed.config.receiver_id, None).await;
 }
 
-fn ready_peer(running: &Running) -> ReadyPeer {
+pub(super) fn ready_peer(running: &Running) -> ReadyPeer {
     ReadyPeer {
         endpoint: running.endpoint.clone(),
         instance: Some(running.identity.instance.clone()),
@@ -501,44 +398,4 @@ fn same_but_grace(known: &ReceiverConfig, new: &ReceiverConfig) -> bool {
         ..new.clone()
     };
     *known == new
-}
-
-/// Why the agent of a running receiver cannot work, and whether a login would help.
-fn unable(health: &Probe) -> Option<(String, ErrorKind)> {
-    let (word, kind) = match health.readiness {
-        ReadinessWord::Ready | ReadinessWord::Checking => return None,
-        ReadinessWord::Missing => ("its agent is not installed", ErrorKind::Unreachable),
-        ReadinessWord::Unauthenticated => {
-            ("its agent is not logged in", ErrorKind::Unauthenticated)
-        }
-    };
-    let reason = match health.detail.as_str() {
-        "" => word.to_owned(),
-        detail => detail.to_owned(),
-    };
-    Some((reason, kind))
-}
-
-fn refuse_unable(name: &PeerName, health: &Probe) -> Result<(), Failure> {
-    let Some((reason, kind)) = unable(health) else {
-        return Ok(());
-    };
-    let reason = reason.trim_end_matches('.');
-    Err(Failure::new(
-        kind,
-        format!("{name} cannot work: {reason}."),
-        health.remedy.clone(),
-    ))
-}
-
-/// Modes that fleet.toml may name and that this version cannot start yet.
-fn check_built(name: &PeerName, mode: Mode) -> Result<(), Failure> {
-    match mode {
-        Mode::Cc | Mode::Exec | Mode::Echo => Ok(()),
-        Mode::Oc | Mode::Codex | Mode::Agy | Mode::Hermes => Err(Failure::new(
-            ErrorKind::Config,
-            format!("{name} is of mode {mode}, which this version of fleet cannot start yet."),
-            "Use one of the modes cc, exec and echo.",
-        )),
-    }
 }

@@ -1,0 +1,95 @@
+//! Whether a running receiver can work.
+//!
+//! Owns: what its readiness means to a person and to dispatch, and which modes this version can start. Does not own: asking it.
+
+use fleet_receivers::Mode;
+use fleet_receivers::folder::{Health, ReadinessWord};
+
+use crate::domain::{ErrorKind, Failure, PeerName};
+
+/// Why the agent of a running receiver cannot work, and whether a login would help.
+pub(super) fn unable(health: &Health) -> Option<(String, ErrorKind)> {
+    let (word, kind) = match health.readiness {
+        ReadinessWord::Ready | ReadinessWord::Checking => return None,
+        ReadinessWord::Missing => ("its agent is not installed", ErrorKind::Unreachable),
+        ReadinessWord::Unauthenticated => {
+            ("its agent is not logged in", ErrorKind::Unauthenticated)
+        }
+    };
+    let reason = match health.detail.as_str() {
+        "" => word.to_owned(),
+        detail => detail.to_owned(),
+    };
+    Some((reason, kind))
+}
+
+pub(super) fn refuse_unable(name: &PeerName, health: &Health) -> Result<(), Failure> {
+    let Some((reason, kind)) = unable(health) else {
+        return Ok(());
+    };
+    let reason = reason.trim_end_matches('.');
+    Err(Failure::new(
+        kind,
+        format!("{name} cannot work: {reason}."),
+        health.remedy.clone(),
+    ))
+}
+
+/// Modes that fleet.toml may name and that this version cannot start yet.
+pub(super) fn check_built(name: &PeerName, mode: Mode) -> Result<(), Failure> {
+    match mode {
+        Mode::Cc | Mode::Exec | Mode::Echo => Ok(()),
+        Mode::Oc | Mode::Codex | Mode::Agy | Mode::Hermes => Err(Failure::new(
+            ErrorKind::Config,
+            format!("{name} is of mode {mode}, which this version of fleet cannot start yet."),
+            "Use one of the modes cc, exec and echo.",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn health(readiness: ReadinessWord) -> Health {
+        Health {
+            ok: true,
+            peer: "app".to_owned(),
+            mode: Mode::Cc,
+            repo: "/r".to_owned(),
+            instance: "i".to_owned(),
+            addr: "127.0.0.1:9300".parse().unwrap(),
+            version: "0.1.0".to_owned(),
+            cli_version: None,
+            readiness,
+            detail: String::new(),
+            remedy: "claude /login".to_owned(),
+            loop_age_ms: 0,
+            open_tasks: 0,
+            draining: false,
+            proof: None,
+        }
+    }
+
+    #[test]
+    fn an_agent_that_cannot_work_is_refused_with_what_mends_it() {
+        let name = PeerName::new("app").unwrap();
+        let refuse = |word| refuse_unable(&name, &health(word)).unwrap_err();
+        let login = refuse(ReadinessWord::Unauthenticated);
+        assert_eq!(login.kind, ErrorKind::Unauthenticated);
+        assert_eq!(login.remedy, "claude /login");
+        assert_eq!(refuse(ReadinessWord::Missing).kind.exit_code(), 4);
+        for word in [ReadinessWord::Ready, ReadinessWord::Checking] {
+            assert!(refuse_unable(&name, &health(word)).is_ok());
+        }
+    }
+
+    #[test]
+    fn modes_of_later_versions_are_refused_by_name() {
+        let name = PeerName::new("app").unwrap();
+        let refused = check_built(&name, Mode::Codex).unwrap_err();
+        assert!(refused.message.contains("mode codex"), "{refused}");
+        assert_eq!(refused.kind.exit_code(), 2);
+        assert!(check_built(&name, Mode::Cc).is_ok());
+    }
+}
