@@ -162,6 +162,8 @@ pub async fn serve_with(
     let identity = identity(&shared.config, addr);
     identity.write(dir)?;
     run(listener, registry, work, (token, identity)).await;
+    // One that is left says that its receiver died: whoever deployed it starts it again.
+    Identity::forget(dir)?;
     store.close().await;
     Ok(())
 }

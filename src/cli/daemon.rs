@@ -60,15 +60,17 @@ fn absent(target: &Target) -> DaemonView {
     }
 }
 
-/// Stops it and waits until its socket is gone, so that whoever comes next starts a new one.
+/// Stops it and waits until it is gone, so that whoever comes next starts a new one.
 async fn stop(target: &Target) -> Result<(), Failure> {
     let Some(handle) = ControlHandle::connect_running(target).await? else {
         return Ok(());
     };
+    // A daemon of another version says nothing of itself, and is stopped all the same.
+    let pid = view(&handle).await.ok().and_then(|view| view.pid);
     handle.call(Command::StopDaemon).await?;
     drop(handle);
     let deadline = Instant::now() + STOP_TIMEOUT;
-    while ControlHandle::connect_running(target).await?.is_some() {
+    while ControlHandle::connect_running(target).await?.is_some() || pid.is_some_and(lives) {
         if Instant::now() >= deadline {
             return Err(Failure::new(
                 ErrorKind::Daemon,
@@ -82,6 +84,14 @@ async fn stop(target: &Target) -> Result<(), Failure> {
         tokio::time::sleep(STOP_POLL).await;
     }
     Ok(())
+}
+
+/// Whether there is such a process. It was this user's daemon a moment ago; its number is not given away so soon.
+fn lives(pid: u32) -> bool {
+    i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw)
+        .is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
 }
 
 fn show(global: &GlobalArgs, view: &DaemonView) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{FolderError, IDENTITY_FILE, path, read_private, write_private};
+use super::{FolderError, IDENTITY_FILE, io_error, path, read_private, write_private};
 use crate::Mode;
 
 /// Who runs here.
@@ -67,6 +67,20 @@ impl Identity {
                 path: path(dir, IDENTITY_FILE),
                 detail: error.to_string(),
             })
+    }
+
+    /// Removes `DIR/identity.json`, as the last act of a receiver that ends in order.
+    ///
+    /// # Errors
+    /// [`FolderError`] when the system refuses.
+    pub fn forget(dir: &Path) -> Result<(), FolderError> {
+        let path = path(dir, IDENTITY_FILE);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(io_error("remove", &path, error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Whether the process that wrote this is still the one behind its pid. False also when it cannot be told.

@@ -107,4 +107,7 @@ fn an_identity_is_of_one_process() {
     assert!(identity.is_running());
     identity.start_time += 1;
     assert!(!identity.is_running());
+    Identity::forget(root.path()).unwrap();
+    Identity::forget(root.path()).unwrap();
+    assert_eq!(Identity::read(root.path()).unwrap(), None);
 }
