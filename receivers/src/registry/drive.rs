@@ -14,15 +14,14 @@ use fleet_a2a::ext::EndReason;
 use fleet_a2a::{ContextId, MessageId, TaskId};
 use futures::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
-use tokio::time::{Instant, sleep_until};
 
-use super::batch::MAX_AGE;
 use super::limits::{Limits, remaining};
 use super::live::{Control, LiveMap, Progress};
 use super::log::TurnLog;
 use super::machine::{Effect, End, Input, Machine};
 use super::message::Work;
 use super::shared::Shared;
+use super::timer::Timer;
 use crate::adapter::{
     AdapterEvent, COMMAND_QUEUE, EVENT_QUEUE, SessionState, Turn, TurnCommand, TurnIo,
 };
@@ -49,26 +48,6 @@ struct LiveGuard(LiveMap, TaskId);
 impl Drop for LiveGuard {
     fn drop(&mut self) {
         self.0.remove(&self.1);
-    }
-}
-
-/// A moment that may not be set.
-#[derive(Debug, Clone, Copy)]
-enum Timer {
-    Off,
-    At(Instant),
-}
-
-impl Timer {
-    async fn wait(self) {
-        match self {
-            Self::Off => std::future::pending().await,
-            Self::At(at) => sleep_until(at).await,
-        }
-    }
-
-    fn after(time: Duration) -> Self {
-        Self::At(Instant::now() + time)
     }
 }
 
@@ -260,7 +239,7 @@ impl Driver {
                 () = shared.kill.cancelled(), if matches!(self.grace, Timer::Off) => Input::Shutdown,
                 () = self.grace.wait() => Input::GraceOver,
                 () = self.answer.wait() => Input::AnswerTimeout,
-                () = flush_at(self.log.due()) => {
+                () = self.log.due().map_or(Timer::Off, Timer::At).wait() => {
                     self.flush().await?;
                     continue;
                 }
@@ -380,14 +359,6 @@ impl Driver {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
-    }
-}
-
-/// When a batch is due; far off while there is none.
-async fn flush_at(due: Option<Instant>) {
-    match due {
-        Some(at) => sleep_until(at.min(Instant::now() + MAX_AGE)).await,
-        None => std::future::pending().await,
     }
 }
 

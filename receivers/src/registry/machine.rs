@@ -3,16 +3,16 @@
 //! Owns: every rule about the course of a turn: the grant, the stops and their order, the questions, the end. Pure: it
 //! does no I/O and reads no clock; `drive` feeds it and does what it says. Does not own: what is stored how (see `wire`).
 
+mod question;
+mod told;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use fleet_a2a::clock::rfc3339;
-use fleet_a2a::contract::Violation;
-use fleet_a2a::ext::{Decision, EndReason, FleetEvent, PermissionRequest, Refusal, Usage};
+use fleet_a2a::ext::{EndReason, FleetEvent, PermissionRequest, Refusal, Usage};
 
-use super::answer::Answer;
 use super::batch::Item;
-use super::limits::{Limits, answer_time, remaining};
+use super::limits::Limits;
 use super::meter::Meter;
 use crate::adapter::{AdapterEvent, TurnCommand, TurnEnd, TurnOutcome};
 use crate::store::TaskState;
@@ -160,7 +160,7 @@ impl Machine {
     /// One step.
     pub(crate) fn step(&mut self, input: Input, now_ms: i64) -> Vec<Effect> {
         match input {
-            Input::Place => self.place(),
+            Input::Place => self.place(now_ms),
             Input::Adapter(event) => self.adapter(event, now_ms),
             Input::Finished(end) => self.finished(end),
             Input::Broke => self.broke(),
@@ -186,9 +186,13 @@ impl Machine {
         }
     }
 
-    fn place(&mut self) -> Vec<Effect> {
+    fn place(&mut self, now_ms: i64) -> Vec<Effect> {
         if self.phase != Phase::Waiting {
             return Vec::new();
+        }
+        // A timer may fire a moment late; what has expired never begins.
+        if now_ms >= self.deadline_at_ms {
+            return self.step(Input::Deadline, now_ms);
         }
         self.phase = Phase::Working;
         if let Some(detail) = self.limits.passed_by(&self.meter.total()) {
@@ -200,215 +204,6 @@ impl Machine {
             );
         }
         vec![Effect::Begin]
-    }
-
-    fn adapter(&mut self, event: AdapterEvent, now_ms: i64) -> Vec<Effect> {
-        match event {
-            AdapterEvent::Session(id) => {
-                let event = FleetEvent::Session {
-                    session_id: id.clone(),
-                };
-                vec![Effect::Remember(id), Effect::Add(Item::Event(event))]
-            }
-            AdapterEvent::TextDelta(text) => {
-                self.reply_bytes += text.len();
-                let bytes = text.len();
-                if self.reply_bytes > MAX_REPLY_BYTES {
-                    return self.too_much("The reply passed 8 MiB, the most that is taken");
-                }
-                self.told(bytes, Item::Text(text))
-            }
-            AdapterEvent::Usage(usage) => {
-                self.meter.reported(usage);
-                let mut effects = vec![Effect::Add(Item::Usage)];
-                effects.extend(self.check_grant());
-                effects
-            }
-            AdapterEvent::Permission(request) => self.permission(request, now_ms),
-            AdapterEvent::Artifact { name, parts } => {
-                let bytes = serde_json::to_vec(&parts).map_or(0, |json| json.len());
-                self.counted(bytes as u64, Item::Artifact { name, parts })
-            }
-            AdapterEvent::Thought(text) => {
-                let bytes = text.len();
-                self.told(bytes, Item::Event(FleetEvent::Thought { text }))
-            }
-            AdapterEvent::ToolCall {
-                call_id,
-                tool,
-                arguments,
-            } => {
-                let bytes = arguments.to_string().len();
-                let event = FleetEvent::ToolCall {
-                    call_id,
-                    tool,
-                    arguments,
-                };
-                self.told(bytes, Item::Event(event))
-            }
-            AdapterEvent::ToolResult {
-                call_id,
-                text,
-                is_error,
-            } => {
-                let bytes = text.len() as u64;
-                let event = FleetEvent::ToolResult {
-                    call_id,
-                    text,
-                    is_error,
-                };
-                self.counted(bytes, Item::Event(event))
-            }
-            AdapterEvent::Retry {
-                attempt,
-                max_attempts,
-                text,
-            } => {
-                let bytes = text.len() as u64;
-                let event = FleetEvent::Retry {
-                    attempt,
-                    max_attempts,
-                    text,
-                };
-                self.counted(bytes, Item::Event(event))
-            }
-            AdapterEvent::Note(text) => {
-                let bytes = text.len() as u64;
-                self.counted(bytes, Item::Event(FleetEvent::Note { text }))
-            }
-        }
-    }
-
-    /// Something the model wrote: it is metered as output where the agent reports nothing.
-    fn told(&mut self, bytes: usize, item: Item) -> Vec<Effect> {
-        self.meter.wrote(bytes);
-        let mut effects = self.counted(bytes as u64, item);
-        effects.extend(self.check_grant());
-        effects
-    }
-
-    /// Adds an item unless the turn has told too much.
-    fn counted(&mut self, bytes: u64, item: Item) -> Vec<Effect> {
-        self.bytes = self.bytes.saturating_add(bytes);
-        self.events += u64::from(!matches!(item, Item::Text(_)));
-        if self.events > MAX_TURN_EVENTS {
-            return self.too_much("The turn told more than 100,000 events, the most that is kept");
-        }
-        if self.bytes > MAX_TURN_BYTES {
-            return self.too_much("The turn told more than 64 MiB, the most that is kept");
-        }
-        vec![Effect::Add(item)]
-    }
-
-    fn too_much(&mut self, what: &str) -> Vec<Effect> {
-        let detail = format!("{what}; it was stopped there.");
-        self.stop(
-            end(TaskState::Failed, EndReason::AgentError, &detail),
-            STOP_GRACE,
-        )
-    }
-
-    fn check_grant(&mut self) -> Vec<Effect> {
-        match self.limits.passed_by(&self.meter.total()) {
-            Some(detail) => self.stop(
-                end(TaskState::Canceled, EndReason::Budget, &detail),
-                STOP_GRACE,
-            ),
-            None => Vec::new(),
-        }
-    }
-
-    fn permission(&mut self, request: PermissionRequest, now_ms: i64) -> Vec<Effect> {
-        match &mut self.phase {
-            Phase::Working => self.ask(request, VecDeque::new(), now_ms),
-            Phase::Asking { next, .. } => {
-                next.push_back(request);
-                Vec::new()
-            }
-            Phase::Waiting | Phase::Stopping(_) | Phase::Ended => {
-                let reason = Some("The turn is being stopped.".to_owned());
-                vec![tell(&request, Decision::Deny, reason)]
-            }
-        }
-    }
-
-    fn ask(
-        &mut self,
-        mut request: PermissionRequest,
-        next: VecDeque<PermissionRequest>,
-        now_ms: i64,
-    ) -> Vec<Effect> {
-        let time = answer_time(
-            self.answer_timeout_s,
-            remaining(self.deadline_at_ms, now_ms),
-        );
-        let time_ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        request.expires_at = rfc3339(now_ms.saturating_add(time_ms));
-        self.phase = Phase::Asking {
-            current: request.clone(),
-            next,
-        };
-        let event = FleetEvent::PermissionRequest(request);
-        vec![
-            Effect::Announce(TaskState::InputRequired, event),
-            Effect::AwaitAnswer(time),
-        ]
-    }
-
-    /// Whether an answer fits what waits.
-    pub(crate) fn judge(&self, answer: Answer) -> Result<(Decision, Option<String>), Violation> {
-        match &self.phase {
-            Phase::Asking { current, .. } => answer.resolve(current),
-            Phase::Waiting | Phase::Working | Phase::Stopping(_) | Phase::Ended => {
-                Err(Violation::new(
-                    "message.taskId",
-                    "a task that asks nothing now",
-                    "a task in INPUT_REQUIRED",
-                ))
-            }
-        }
-    }
-
-    /// A decision that [`Self::judge`] found to fit.
-    pub(crate) fn decide(
-        &mut self,
-        decision: Decision,
-        reason: Option<String>,
-        now_ms: i64,
-    ) -> Vec<Effect> {
-        let (current, mut next) = match std::mem::replace(&mut self.phase, Phase::Working) {
-            Phase::Asking { current, next } => (current, next),
-            other @ (Phase::Waiting | Phase::Working | Phase::Stopping(_) | Phase::Ended) => {
-                self.phase = other;
-                return Vec::new();
-            }
-        };
-        if decision == Decision::Deny {
-            self.refused.push(Refusal {
-                tool: current.tool.clone(),
-                arguments: current.arguments.clone(),
-                reason: reason.clone(),
-            });
-        }
-        let answered = FleetEvent::PermissionAnswered {
-            request_id: current.request_id.clone(),
-            decision,
-            reason: reason.clone(),
-        };
-        let mut effects = vec![
-            Effect::Announce(TaskState::Working, answered),
-            Effect::StopAwaiting,
-            tell(&current, decision, reason),
-        ];
-        if let Some(request) = next.pop_front() {
-            effects.extend(self.ask(request, next, now_ms));
-        }
-        effects
-    }
-
-    fn answer_timeout(&mut self, now_ms: i64) -> Vec<Effect> {
-        let reason = "Nobody answered in time, which counts as a denial.".to_owned();
-        self.decide(Decision::Deny, Some(reason), now_ms)
     }
 
     /// Begins to stop for a reason; the first reason stays.
@@ -529,14 +324,6 @@ fn end(state: TaskState, reason: EndReason, detail: &str) -> End {
         refused: Vec::new(),
         reply: None,
     }
-}
-
-fn tell(request: &PermissionRequest, decision: Decision, reason: Option<String>) -> Effect {
-    Effect::Tell(TurnCommand::Answer {
-        request_id: request.request_id.clone(),
-        decision,
-        reason,
-    })
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod recover;
 mod refused;
 mod shared;
 mod snapshot;
+mod timer;
 mod wire;
 mod work;
 

@@ -152,9 +152,11 @@ pub(super) fn version(parts: &Parts) -> Result<(), String> {
             .next()
     };
     let given = header.or_else(query).unwrap_or_default();
-    match given.trim() {
-        "" | "1.0" | "0.3" => Ok(()),
-        other => Err(other.to_owned()),
+    // A patch number says nothing about the wire.
+    let mut numbers = given.trim().split('.');
+    match (numbers.next(), numbers.next()) {
+        (Some(""), None) | (Some("1"), Some("0")) | (Some("0"), Some("3")) => Ok(()),
+        (_, _) => Err(given.trim().to_owned()),
     }
 }
 
@@ -275,6 +277,11 @@ mod tests {
         assert_eq!(version(&parts("/", &[])), Ok(()));
         assert_eq!(version(&parts("/", &[("A2A-Version", "1.0")])), Ok(()));
         assert_eq!(version(&parts("/?A2A-Version=1.0", &[])), Ok(()));
+        assert_eq!(version(&parts("/", &[("A2A-Version", "0.3.0")])), Ok(()));
+        assert_eq!(
+            version(&parts("/", &[("A2A-Version", "1.1")])),
+            Err("1.1".to_owned())
+        );
         assert_eq!(version(&parts("/", &[("A2A-Version", "")])), Ok(()));
         assert_eq!(
             version(&parts("/", &[("A2A-Version", "2.0")])),

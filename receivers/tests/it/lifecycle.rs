@@ -6,8 +6,10 @@ use std::time::Duration;
 use fleet_a2a::client::Secret;
 use fleet_a2a::health::verify_answer;
 use fleet_receivers::adapter::echo::EchoAdapter;
+use fleet_receivers::adapter::exec::ExecAdapter;
+use fleet_receivers::child::ChildEnv;
 use fleet_receivers::folder::{Identity, ReadinessWord};
-use fleet_receivers::{ServeError, Stop, serve_with};
+use fleet_receivers::{Mode, ServeError, Stop, serve_with};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -236,4 +238,45 @@ async fn the_card_is_public_cached_and_strict() {
         .await
         .unwrap();
     assert_eq!(again.status(), 304);
+}
+
+#[tokio::test]
+async fn nothing_of_a_turn_outlives_it() {
+    let script = "setsid sleep 600 & echo $! > pid; trap '' TERM; sleep 600";
+    let dir = folder(&format!("command = ['/bin/sh', '-c', \"{script}\"]"));
+    let (config, _) = fleet_receivers::folder::load(dir.path()).unwrap();
+    let env = ChildEnv::pick_own(Mode::Exec, &[]);
+    let receiver = start(dir.path(), Arc::new(ExecAdapter::new(&config, env))).await;
+    let began = Instant::now();
+    let task = receiver
+        .send(limited(message("x"), json!({"deadline_s": 1})))
+        .await;
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(end(&task)["reason"], "deadline");
+    let pid = std::fs::read_to_string(dir.path().join("pid")).unwrap();
+    assert!(
+        !std::path::Path::new("/proc").join(pid.trim()).exists(),
+        "the process is still there"
+    );
+}
+
+#[tokio::test]
+async fn a_mode_that_is_not_built_in_is_refused_at_start() {
+    let dir = folder("");
+    let path = dir.path().join("receiver.toml");
+    let text = std::fs::read_to_string(&path)
+        .unwrap()
+        .replace("\"echo\"", "\"codex\"");
+    std::fs::write(&path, text).unwrap();
+    let refused = fleet_receivers::serve(dir.path(), CancellationToken::new()).await;
+    assert!(
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("mode codex is not built in yet")
+    );
 }

@@ -267,3 +267,36 @@ async fn history_is_as_long_as_asked_for() {
     assert_eq!(rest["id"], task["id"]);
     assert!(rest.get("history").is_none());
 }
+
+#[tokio::test]
+async fn echo_knows_the_prefixes_of_the_conformance_suites() {
+    let dir = folder("");
+    let echo = start(dir.path(), Arc::new(EchoAdapter)).await;
+    let by_id = |prefix: &str| {
+        let id = format!("{prefix}-{}", uuid::Uuid::now_v7());
+        with(message("x"), "messageId", json!(id))
+    };
+    let rejected = echo.send(by_id("tck-reject-task")).await;
+    assert_eq!(rejected["status"]["state"], "TASK_STATE_REJECTED");
+    let done = echo.send(message("tck-complete-task please")).await;
+    assert_eq!(done["status"]["state"], "TASK_STATE_COMPLETED");
+    assert_eq!(
+        reply(&echo.send(by_id("tck-artifact-text")).await),
+        "Generated text content"
+    );
+    let data = echo.send(by_id("tck-artifact-data")).await;
+    assert_eq!(
+        data["artifacts"][0]["parts"][0]["data"],
+        json!({"key": "value", "count": 42})
+    );
+    let file = echo.send(by_id("tck-artifact-file")).await;
+    assert_eq!(file["artifacts"][0]["parts"][0]["filename"], "output.txt");
+
+    let asked = echo.send(by_id("tck-input-required")).await;
+    assert_eq!(asked["status"]["state"], "TASK_STATE_INPUT_REQUIRED");
+    let more = with(by_id("tck-complete-task"), "taskId", asked["id"].clone());
+    assert_eq!(
+        echo.send(more).await["status"]["state"],
+        "TASK_STATE_COMPLETED"
+    );
+}

@@ -1,8 +1,11 @@
-use fleet_a2a::ext::Grant;
+use fleet_a2a::ext::{Decision, Grant};
 use serde_json::json;
 
+use super::question::tell;
 use super::*;
+use crate::adapter::AdapterEvent;
 use crate::config::Ceiling;
+use crate::registry::answer::Answer;
 
 const NOW: i64 = 1_000_000;
 
@@ -147,6 +150,14 @@ fn what_waits_ends_at_once_or_is_left_for_the_next_start() {
     assert_eq!(ended(&effects).unwrap().reason, Some(EndReason::Deadline));
     let mut machine = machine_with(Grant::default());
     assert_eq!(machine.step(Input::Shutdown, NOW), [Effect::Leave]);
+}
+
+#[test]
+fn a_task_whose_deadline_has_passed_never_begins() {
+    let mut machine = machine_with(Grant::default());
+    let effects = machine.step(Input::Place, NOW + 900_000);
+    assert_eq!(ended(&effects).unwrap().reason, Some(EndReason::Deadline));
+    assert_eq!(machine.usage(), Usage::default());
 }
 
 #[test]
