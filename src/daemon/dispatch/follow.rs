@@ -17,6 +17,8 @@ use super::outcome::{self, StopWhy};
 use crate::daemon::store::DispatchRow;
 use crate::domain::{DispatchState, Progress};
 
+/// How long a peer that keeps deadlines itself may end the task in its own words before it is canceled.
+const OWN_END: Duration = Duration::from_millis(500);
 /// Before a cancel or an answer that failed is sent again.
 const CALL_AGAIN: Duration = Duration::from_secs(1);
 
@@ -63,6 +65,10 @@ impl Pace {
     }
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives for one turn of the loop; a box for each event would cost more"
+)]
 enum Step {
     Event(Option<Result<PeerEvent, ClientError>>),
     Called(Called),
@@ -204,16 +210,20 @@ impl Drive {
 
     fn begin(&mut self, why: StopWhy, give_up: Instant) {
         self.stop = Some(Stop { why, give_up });
-        self.due.cancel_at = Some(Instant::now());
+        let enforces = why == StopWhy::Deadline && self.enforces();
+        let head_start = if enforces { OWN_END } else { Duration::ZERO };
+        self.due.cancel_at = Some(Instant::now() + head_start);
+    }
+
+    /// Whether the peer keeps deadline and grant by itself; one that was not found yet is taken to.
+    fn enforces(&self) -> bool {
+        let ready = self.ready.as_ref();
+        ready.is_none_or(|ready| ready.endpoint.card.lists_dispatch)
     }
 
     /// Whether the grant is used up at a peer that does not know of grants.
     fn over_grant(&self) -> bool {
-        let enforces = self
-            .ready
-            .as_ref()
-            .is_none_or(|r| r.endpoint.card.lists_dispatch);
-        if enforces {
+        if self.enforces() {
             return false;
         }
         self.view(|live| {
