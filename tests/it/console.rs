@@ -2,7 +2,6 @@
 //! terminal as it was before, on every way out.
 
 mod sequences;
-mod terminal;
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command as Process, Stdio};
@@ -12,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::fake_daemon::{FakeDaemon, Reply, dispatch};
-use terminal::Console;
+use crate::terminal::Console;
 
 const ID: &str = "019cb000-0000-7000-8000-000000000001";
 
@@ -86,7 +85,9 @@ impl Fleet {
     }
 
     fn console(&self, columns: u16, rows: u16) -> Console {
-        Console::open(self.folder.path(), columns, rows)
+        let folder = self.folder.path().display().to_string();
+        let env = ["HOME", "FLEET_STATE_DIR"].map(|name| (name.to_owned(), folder.clone()));
+        Console::open(self.folder.path(), &env, (columns, rows))
     }
 }
 

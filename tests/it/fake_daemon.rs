@@ -2,6 +2,7 @@
 //! what a well-behaved daemon does rarely: hanging up, refusing, saying hostile things.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,6 +50,12 @@ impl FakeDaemon {
         script: impl FnMut(&Command) -> Reply + Send + 'static,
     ) -> Self {
         let socket = SocketPath::choose(state).path;
+        let folder = socket.parent().unwrap();
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .unwrap();
         let listener = UnixListener::bind(&socket).unwrap();
         let seen = Arc::new(Log::default());
         let ended = Arc::new(AtomicBool::new(false));

@@ -8,8 +8,23 @@
     reason = "a test fails by panicking, also in its helpers; those take what reads best at the call"
 )]
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "processes are waited for in real time, and a seed is told to whoever reads a failure"
+)]
+
+mod claude;
 mod cli_send;
 mod cli_text;
 mod console;
 mod fake_daemon;
+mod fleet;
+mod guard;
+mod kill;
 mod layering;
+mod safety;
+mod send;
+mod stop;
+mod terminal;
+mod whole;

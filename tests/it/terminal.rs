@@ -20,7 +20,7 @@ struct Shown {
 
 type Shared = Arc<(Mutex<Shown>, Condvar)>;
 
-pub(super) struct Console {
+pub(crate) struct Console {
     child: Box<dyn Child + Send + Sync>,
     master: Option<Box<dyn MasterPty + Send>>,
     /// Keeps the terminal open after the console left it, so that its modes can be read.
@@ -32,16 +32,18 @@ pub(super) struct Console {
 }
 
 /// How it ended.
-pub(super) struct End {
-    pub(super) code: u32,
+pub(crate) struct End {
+    pub(crate) code: u32,
     /// Every byte that was written.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// The modes of the terminal are as before, and the alternate screen and bracketed paste were left last.
-    pub(super) restored: bool,
+    pub(crate) restored: bool,
 }
 
 impl Console {
-    pub(super) fn open(folder: &Path, columns: u16, rows: u16) -> Self {
+    /// Runs `fleet` in this folder, with this environment and nothing else, in a terminal of this size.
+    pub(crate) fn open(folder: &Path, env: &[(String, String)], size: (u16, u16)) -> Self {
+        let (columns, rows) = size;
         let size = PtySize {
             rows,
             cols: columns,
@@ -52,9 +54,10 @@ impl Console {
         let modes = format!("{:?}", pair.master.get_termios());
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_fleet"));
         command.env_clear();
-        command.env("HOME", folder);
-        command.env("FLEET_STATE_DIR", folder);
         command.env("TERM", "xterm-256color");
+        for (name, value) in env {
+            command.env(name, value);
+        }
         command.cwd(folder);
         let child = pair.slave.spawn_command(command).unwrap();
         let shown: Shared = Arc::new((
@@ -85,14 +88,14 @@ impl Console {
     }
 
     /// Presses keys, one after the other.
-    pub(super) fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         let writer = self.keys.as_mut().unwrap();
         writer.write_all(keys.as_bytes()).unwrap();
         writer.flush().unwrap();
     }
 
     /// Waits until the screen shows a text.
-    pub(super) fn wait_for(&self, text: &str) {
+    pub(crate) fn wait_for(&self, text: &str) {
         let (shown, news) = &*self.shown;
         let (shown, waited) = news
             .wait_timeout_while(shown.lock().unwrap(), COMES_WITHIN, |shown| {
@@ -106,14 +109,14 @@ impl Console {
         );
     }
 
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = self.child.process_id().unwrap();
         let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
     }
 
     /// Closes the terminal and waits for the console to notice.
-    pub(super) fn hang_up(mut self) {
+    pub(crate) fn hang_up(mut self) {
         drop(self.keys.take());
         drop(self.slave.take());
         // What reads the terminal holds it open, so the hang-up is told as a closing terminal emulator tells it.
@@ -123,7 +126,7 @@ impl Console {
     }
 
     /// Waits for the console to leave.
-    pub(super) fn end(mut self) -> End {
+    pub(crate) fn end(mut self) -> End {
         let code = self.child.wait().unwrap().exit_code();
         let after = format!("{:?}", self.master.as_ref().unwrap().get_termios());
         drop(self.keys.take());

@@ -1,0 +1,101 @@
+//! What a peer says never reaches the terminal raw.
+
+use std::time::Duration;
+
+use crate::fleet::Fleet;
+
+/// Escape sequences, C1, bidi and zero-width characters, a title, a clipboard write.
+const HOSTILE: &str =
+    "a\u{1b}[2J\u{1b}]0;owned\u{7}b\u{9b}31mc\u{202e}d\u{200b}e\u{1b}]52;c;aGk=\u{7}f\rg";
+
+fn is_raw(text: &str) -> bool {
+    text.chars().any(|c| {
+        (c.is_control() && c != '\n' && c != '\t')
+            || ('\u{202a}'..='\u{202e}').contains(&c)
+            || c == '\u{200b}'
+    })
+}
+
+#[test]
+fn a_hostile_reply_is_shown_safely_and_stored_as_it_was() {
+    let fleet = Fleet::new("[peers.echo]\nmode = \"echo\"\n");
+    let plain = fleet.ok(&["send", "echo", HOSTILE, "--context-id", "hostile"]);
+    assert!(!is_raw(&plain.stdout), "{plain:?}");
+    assert!(!is_raw(&plain.stderr), "{plain:?}");
+    let json = fleet.ok(&["send", "echo", HOSTILE, "--json"]);
+    assert!(!is_raw(&json.stdout), "{json:?}");
+    assert_eq!(json.json()["reply"], HOSTILE, "JSON keeps the text");
+    let listed = fleet.ok(&["dispatches", "list"]);
+    assert!(!is_raw(&listed.stdout), "{listed:?}");
+    let id = fleet.dispatches()[0]["dispatch_id"]
+        .as_str()
+        .expect("id")
+        .to_owned();
+    let shown = fleet.ok(&["transcripts", "show", &id]);
+    assert!(!is_raw(&shown.stdout), "{shown:?}");
+    let listed = fleet.ok(&["transcripts", "list", "--json"]).json();
+    let entries = listed["transcripts"].as_array().expect("list");
+    let entry = entries
+        .iter()
+        .find(|entry| entry["context_id"] == "hostile")
+        .expect("entry");
+    let stored = std::fs::read_to_string(entry["path"].as_str().expect("path")).expect("file");
+    let kept = stored.lines().any(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).expect("line");
+        line["kind"] == "reply" && line["parts"][0]["text"] == HOSTILE
+    });
+    assert!(kept, "the transcript holds the text unchanged");
+    fleet.shut_down();
+}
+
+#[test]
+fn a_hostile_error_is_shown_safely() {
+    let fleet = Fleet::new("");
+    let script = fleet.script(
+        "agent.sh",
+        "#!/bin/sh\nprintf '\\033[2Jboom\\233' >&2\nexit 7\n",
+    );
+    fleet.write_config(&format!(
+        "[peers.work]\nmode = \"exec\"\nrepo = \"repo\"\ncommand = [\"{}\"]\nenv = [\"FLEET_TEST_DIR\"]\n",
+        script.display()
+    ));
+    let said = fleet.run(&["send", "work", "x"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.stderr.contains("boom") && said.stderr.contains('7'),
+        "{said:?}"
+    );
+    assert!(!is_raw(&said.stderr), "{said:?}");
+    let json = fleet.run(&["send", "work", "x", "--json"]);
+    assert!(!is_raw(&json.stdout), "{json:?}");
+    fleet.until("no agent is left", Duration::from_secs(2), || {
+        fleet.agents().is_empty()
+    });
+    fleet.shut_down();
+}
+
+#[test]
+fn files_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let fleet = Fleet::new("[peers.echo]\nmode = \"echo\"\n");
+    fleet.ok(&["send", "echo", "x"]);
+    let mut folders = vec![fleet.path("state"), fleet.path("transcripts")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("folder").flatten() {
+            let meta = entry.metadata().expect("metadata");
+            let mode = meta.permissions().mode() & 0o777;
+            assert_eq!(mode & 0o077, 0, "{} is {mode:o}", entry.path().display());
+            if meta.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    let token = std::fs::read_to_string(fleet.path("state/receivers/echo/token")).expect("token");
+    for (pid, line) in fleet.processes() {
+        assert!(
+            !line.contains(token.trim()),
+            "the token is on the command line of {pid}"
+        );
+    }
+    fleet.shut_down();
+}
