@@ -86,12 +86,15 @@ async fn stop(target: &Target) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether there is such a process. It was this user's daemon a moment ago; its number is not given away so soon.
+/// Whether that process still runs. One that has ended and waits for its parent to look does not.
 fn lives(pid: u32) -> bool {
-    i32::try_from(pid)
-        .ok()
-        .and_then(rustix::process::Pid::from_raw)
-        .is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
+    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        // The state follows the command, which stands in parentheses and may hold some itself.
+        Ok(stat) => stat
+            .rsplit_once(") ")
+            .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X'])),
+        Err(_) => false,
+    }
 }
 
 fn show(global: &GlobalArgs, view: &DaemonView) -> Result<(), Failure> {

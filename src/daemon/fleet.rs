@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::config::{self, FleetConfig, trust};
+use super::supervisor::check_built;
+use crate::config::{self, FleetConfig, PeerKind, trust};
 use crate::control::{Target, TrustView};
 use crate::domain::{ErrorKind, Failure, PeerName};
 
@@ -23,7 +24,7 @@ impl Fleet {
     /// The peer, if the file names it and may use it.
     ///
     /// # Errors
-    /// `NotFound` or `Untrusted`.
+    /// `NotFound`, `Untrusted`, or `Config` for a mode that this version cannot start.
     pub(super) fn usable_peer(&self, name: &PeerName) -> Result<&config::PeerConfig, Failure> {
         let peer = self.config.peer(name).ok_or_else(|| {
             let known: Vec<&str> = self.config.peers.iter().map(|p| p.name.as_str()).collect();
@@ -39,6 +40,9 @@ impl Fleet {
             )
         })?;
         trust::check_peer(&self.config, self.accepted, peer)?;
+        if let PeerKind::Receiver(receiver) = &peer.kind {
+            check_built(name, receiver.mode)?;
+        }
         Ok(peer)
     }
 

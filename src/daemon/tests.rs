@@ -354,6 +354,34 @@ async fn what_is_not_there_is_named() {
 }
 
 #[tokio::test]
+async fn a_mode_of_a_later_version_is_refused_before_anything_is_stored() {
+    let bench = Bench::start(&format!(
+        "{ECHO}[peers.cod]\nmode = \"codex\"\nrepo = \".\"\n"
+    ))
+    .await;
+    let explicit = Target {
+        explicit: true,
+        ..bench.target.clone()
+    };
+    let handle = ControlHandle::connect_running(&explicit)
+        .await
+        .unwrap()
+        .unwrap();
+    let refused = handle.call(submit("cod")).await.unwrap_err();
+    assert_eq!(refused.kind.exit_code(), 2);
+    assert!(refused.message.contains("mode codex"), "{refused}");
+    let list = Command::List {
+        peer: None,
+        limit: 10,
+    };
+    assert_eq!(
+        handle.call(list).await.unwrap(),
+        Answer::Dispatches(Vec::new())
+    );
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn state_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let bench = Bench::start(ECHO).await;

@@ -93,11 +93,8 @@ async fn finish(
 /// The peers that are meant, each a receiver that the file may use.
 fn usable(wanted: &Wanted, fleet: &Fleet) -> Result<Vec<PeerName>, Failure> {
     if wanted.all {
-        let names: Vec<PeerName> = receivers_of(fleet).map(|peer| peer.name.clone()).collect();
-        for name in &names {
-            fleet.usable_peer(name)?;
-        }
-        return Ok(names);
+        // Each is tried, and those that cannot be started are told at the end.
+        return Ok(receivers_of(fleet).map(|peer| peer.name.clone()).collect());
     }
     for name in &wanted.peers {
         check_ours(fleet.usable_peer(name)?)?;

@@ -36,7 +36,7 @@ pub(super) fn refuse_unable(name: &PeerName, health: &Health) -> Result<(), Fail
 }
 
 /// Modes that fleet.toml may name and that this version cannot start yet.
-pub(super) fn check_built(name: &PeerName, mode: Mode) -> Result<(), Failure> {
+pub(in crate::daemon) fn check_built(name: &PeerName, mode: Mode) -> Result<(), Failure> {
     match mode {
         Mode::Cc | Mode::Exec | Mode::Echo => Ok(()),
         Mode::Oc | Mode::Codex | Mode::Agy | Mode::Hermes => Err(Failure::new(

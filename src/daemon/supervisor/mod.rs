@@ -33,6 +33,7 @@ use super::store::Store;
 use crate::config::PeerConfig;
 use crate::control::{BudgetView, PeerView, Target};
 use crate::domain::{ErrorKind, Failure, PeerName};
+pub(super) use ability::check_built;
 use actor::{Actor, Ask};
 use status::StatusCell;
 

@@ -11,7 +11,7 @@ use fleet_receivers::config::ReceiverConfig;
 use fleet_receivers::folder::{self, Identity};
 
 use super::Parts;
-use super::ability::{check_built, refuse_unable, unable};
+use super::ability::{refuse_unable, unable};
 use super::actor::STOP_TIMEOUT;
 use super::deploy::{Plan, receiver_dir};
 use super::machine::{Event, Failures, Life, Machine, Next};
@@ -92,7 +92,6 @@ impl Receiver {
         receiver: &ReceiverPeer,
         env: &ClientEnv,
     ) -> Result<ReadyPeer, Failure> {
-        check_built(&self.name, receiver.mode)?;
         self.renew((fleet, receiver)).await;
         if self.running.is_some() {
             self.prove_again().await;
@@ -284,6 +283,7 @@ impl Receiver {
         let crate::config::PeerKind::Receiver(receiver) = &peer.kind else {
             return;
         };
+        tracing::warn!(peer = %self.name, %why, "a receiver is started again");
         self.parts.notices.say(
             NoticeLevel::Warning,
             &self.name,

@@ -17,6 +17,7 @@ use crate::domain::{ErrorKind, Failure, Health};
 
 impl Receiver {
     pub(super) async fn record_failure(&mut self, why: &str) {
+        tracing::warn!(peer = %self.name, %why, "a receiver failed");
         let event = Event::Failed {
             reason: why.to_owned(),
         };

@@ -28,8 +28,8 @@ const ADOPT_TIMEOUT: Duration = Duration::from_secs(5);
 const ADOPT_POLL: Duration = Duration::from_millis(250);
 /// A log that is larger when its receiver starts is moved to `log.1`, which is overwritten.
 const MAX_LOG_BYTES: u64 = 4 * 1024 * 1024;
-/// How much of the log's end a failed start repeats.
-const LOG_TAIL_BYTES: u64 = 600;
+/// How much of what a start logged is searched for its reason.
+const LOG_TAIL_BYTES: u64 = 16 * 1024;
 
 /// A proven receiver.
 #[derive(Debug)]
@@ -50,14 +50,17 @@ pub(super) async fn start(
     client: &Client,
     deployed: Deployed,
 ) -> Result<Running, String> {
-    let mut process = spawn(program, &deployed)
+    let (mut process, logged) = spawn(program, &deployed)
         .map_err(|error| format!("its process cannot be started: {error}"))?;
     let deadline = Instant::now() + START_TIMEOUT;
     let mut last = "it did not say where it listens".to_owned();
     while Instant::now() < deadline {
         let wait = process.exited_within(START_POLL);
         if wait.await.is_some() {
-            return Err(format!("it ended while it started{}", tail(&deployed.dir)));
+            return Err(format!(
+                "it ended while it started{}",
+                reason(&deployed.dir, logged)
+            ));
         }
         let Some(identity) = identity_of(&deployed, process.pid()) else {
             continue;
@@ -137,8 +140,10 @@ fn identity_of(deployed: &Deployed, pid: u32) -> Option<Identity> {
     (identity.pid == pid && identity.is_running()).then_some(identity)
 }
 
-fn spawn(program: &Path, deployed: &Deployed) -> std::io::Result<Process> {
+/// The process, and how long its log was before it.
+fn spawn(program: &Path, deployed: &Deployed) -> std::io::Result<(Process, u64)> {
     let log = open_log(&deployed.dir)?;
+    let logged = log.metadata()?.len();
     let mut command = CommandWrap::with_new(program, |command| {
         command
             .arg("serve")
@@ -154,7 +159,7 @@ fn spawn(program: &Path, deployed: &Deployed) -> std::io::Result<Process> {
     });
     // The session is all that was wanted: waiting is for this one process, not for its group.
     let child = command.wrap(ProcessSession).spawn()?.into_inner();
-    Process::of_child(child)
+    Ok((Process::of_child(child)?, logged))
 }
 
 fn open_log(dir: &Path) -> std::io::Result<File> {
@@ -175,19 +180,41 @@ fn open_log(dir: &Path) -> std::io::Result<File> {
     open()
 }
 
-/// The end of the log, as the reason that a person wants to see first.
-fn tail(dir: &Path) -> String {
+/// What this start left in the log, as the reason that a person wants to see first: its error, else its last line.
+fn reason(dir: &Path, from: u64) -> String {
     let path = folder::path(dir, folder::LOG_FILE);
     let read = || -> std::io::Result<String> {
         let mut file = File::open(&path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL_BYTES)))?;
+        file.seek(SeekFrom::Start(from))?;
         let mut bytes = Vec::new();
         file.take(LOG_TAIL_BYTES).read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
-    match read() {
-        Ok(text) if !text.is_empty() => format!(": {text}"),
-        Ok(_) | Err(_) => format!("; its log {} says nothing", path.display()),
+    let text = read().unwrap_or_default();
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let error = lines().find_map(|line| line.strip_prefix("error: "));
+    match error.or_else(|| lines().last()) {
+        Some(line) => format!(": {}", line.trim_end_matches('.')),
+        None => format!("; its log {} says nothing", path.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_what_this_start_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join(folder::LOG_FILE);
+        let old = "error: an old one.\n";
+        let reason = |new: &str| {
+            std::fs::write(&log, format!("{old}{new}")).unwrap();
+            super::reason(dir.path(), old.len() as u64)
+        };
+        let said = reason("INFO begins\nerror: no such command.\n  try: install it\n");
+        assert_eq!(said, ": no such command");
+        assert_eq!(reason("INFO begins\n\n"), ": INFO begins");
+        assert!(reason("").contains("says nothing"));
     }
 }

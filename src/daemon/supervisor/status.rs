@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::ability::check_built;
 use super::machine::Life;
 use crate::config::{PeerConfig, PeerKind, trust::permissions_word};
 use crate::control::{BudgetView, PeerView};
@@ -123,14 +124,23 @@ pub(super) fn view(
         (Some(_), Health::Unknown) => Health::Stopped,
         (Some(_) | None, health) => health,
     };
+    let unbuilt = receiver.and_then(|receiver| check_built(&peer.name, receiver.mode).err());
+    let (health, reason, remedy) = match unbuilt {
+        Some(failure) => (
+            Health::Degraded,
+            Some(failure.message),
+            Some(failure.remedy),
+        ),
+        None => (health, status.reason, status.remedy),
+    };
     PeerView {
         name: peer.name.clone(),
         mode: receiver.map(|receiver| receiver.mode),
         dialect: status.dialect,
         url,
         health,
-        reason: status.reason.map(PeerText::new),
-        remedy: status.remedy.map(PeerText::new),
+        reason: reason.map(PeerText::new),
+        remedy: remedy.map(PeerText::new),
         pid: status.pid,
         port: status.port,
         version: status.version.map(PeerText::new),
