@@ -193,7 +193,7 @@ fn reason(dir: &Path, from: u64) -> String {
     let text = read().unwrap_or_default();
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     let error = lines().find_map(|line| line.strip_prefix("error: "));
-    match error.or_else(|| lines().last()) {
+    match error.or_else(|| lines().next_back()) {
         Some(line) => format!(": {}", line.trim_end_matches('.')),
         None => format!("; its log {} says nothing", path.display()),
     }
