@@ -42,7 +42,8 @@ pub(super) enum Fate {
     Failed(Failure),
 }
 
-/// Starts `fleet daemon run` in its own session, with nothing of our terminal and without our turn's marker.
+/// Starts `fleet daemon run` in its own session, with nothing of our terminal and without our turn's marker: it outlives the
+/// turn of an agent that runs `fleet`.
 pub(super) fn launch(target: &Target) -> Result<Launched, Failure> {
     target.make_state_dir()?;
     let mut command = CommandWrap::with_new(&target.program, |command| {
@@ -54,6 +55,7 @@ pub(super) fn launch(target: &Target) -> Result<Launched, Failure> {
             .arg("--state-dir")
             .arg(&target.state_dir)
             .env_remove(fleet_receivers::child::MARKER)
+            .env(fleet_receivers::child::APART, "daemon")
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -4,7 +4,7 @@
 //! sweep, bounded reading of what a process says. Does not own: what it means.
 //!
 //! What dies with a turn: the leader, its process group, its descendants as they stand when it is killed, and whatever still
-//! bears the marker, in whatever session or group. The limit: a process that left its parent (double fork), left the group
+//! bears the marker, in whatever session or group; but no fleet's daemon that the agent happened to start (see [`APART`]). The limit: a process that left its parent (double fork), left the group
 //! (`setsid`) and replaced its environment by one without the marker is not found; nor is anything outside this kernel's
 //! `/proc` (containers of a daemon, remote hosts). On systems without `/proc` the group is all that is killed.
 
@@ -27,3 +27,6 @@ pub use sweep::{SweepReport, sweep};
 
 /// Names the receiver and the task in the environment of every process of a turn.
 pub const MARKER: &str = "FLEET_TURN";
+/// Stands in the environment of a fleet's daemon that a command started. The command may have been one of a turn: then the
+/// daemon descends from that turn and all the same belongs to its fleet, with the receivers below it.
+pub const APART: &str = "FLEET_APART";

@@ -2,11 +2,12 @@
 //!
 //! Owns: the walk over parents and groups. Needs no marker, so it also finds processes that replaced their environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustix::process::{Pid, Signal};
 
-use super::proc::{self, Stat};
+use super::APART;
+use super::proc::{self, Environ, Stat, Wanted};
 
 /// Rounds of looking for what was forked while we killed.
 const ROUNDS: usize = 4;
@@ -15,8 +16,10 @@ const ROUNDS: usize = 4;
 /// Blocks for the time of a few looks at `/proc`.
 pub(super) fn kill(leader: i32) {
     let mut known: BTreeMap<i32, u64> = BTreeMap::new();
+    let wanted = Wanted::Prefix(format!("{APART}=").into_bytes());
+    let apart = |pid| pid != leader && proc::environ(pid, &wanted) == Environ::Bears;
     for _ in 0..ROUNDS {
-        let fresh = hanging_on(leader, &known, &proc::stats());
+        let fresh = hanging_on(leader, &known, &proc::stats(), apart);
         if fresh.is_empty() {
             break;
         }
@@ -56,9 +59,16 @@ fn is_still(stat: &Stat) -> bool {
     proc::stat(stat.pid).is_some_and(|now| now.started == stat.started)
 }
 
-/// What hangs on the leader or on those already known, without those already known.
-fn hanging_on(leader: i32, known: &BTreeMap<i32, u64>, stats: &[Stat]) -> Vec<Stat> {
+/// What hangs on the leader or on those already known, without those already known, and without those that stand apart and
+/// what hangs on them alone.
+fn hanging_on(
+    leader: i32,
+    known: &BTreeMap<i32, u64>,
+    stats: &[Stat],
+    apart: impl Fn(i32) -> bool,
+) -> Vec<Stat> {
     let mut found: BTreeMap<i32, Stat> = BTreeMap::new();
+    let mut spared: BTreeSet<i32> = BTreeSet::new();
     let is_known = |stat: &Stat| known.get(&stat.pid) == Some(&stat.started);
     loop {
         let before = found.len();
@@ -68,7 +78,16 @@ fn hanging_on(leader: i32, known: &BTreeMap<i32, u64>, stats: &[Stat]) -> Vec<St
                 || stat.ppid == leader
                 || found.contains_key(&stat.ppid)
                 || known.contains_key(&stat.ppid);
-            if hangs && !is_known(stat) {
+            if !hangs
+                || is_known(stat)
+                || found.contains_key(&stat.pid)
+                || spared.contains(&stat.pid)
+            {
+                continue;
+            }
+            if apart(stat.pid) {
+                spared.insert(stat.pid);
+            } else {
                 found.insert(stat.pid, *stat);
             }
         }
@@ -101,14 +120,30 @@ mod tests {
             stat(5, 1, 2), // left its parent, stayed in the group
             stat(6, 1, 6), // somebody else
         ];
-        let mut pids: Vec<i32> = hanging_on(2, &BTreeMap::new(), &stats)
+        let mut pids: Vec<i32> = hanging_on(2, &BTreeMap::new(), &stats, |_| false)
             .iter()
             .map(|stat| stat.pid)
             .collect();
         pids.sort_unstable();
         assert_eq!(pids, [2, 3, 4, 5]);
         let known = BTreeMap::from([(2, 1), (3, 1), (5, 1)]);
-        let rest = hanging_on(2, &known, &stats);
+        let rest = hanging_on(2, &known, &stats, |_| false);
         assert_eq!(rest.iter().map(|stat| stat.pid).collect::<Vec<_>>(), [4]);
+    }
+
+    #[test]
+    fn a_daemon_that_a_command_of_the_turn_started_is_spared_with_all_below_it() {
+        let stats = [
+            stat(2, 1, 2), // the leader
+            stat(3, 2, 2), // its command
+            stat(4, 3, 4), // the daemon
+            stat(5, 4, 5), // its receiver
+            stat(6, 5, 6), // a turn of that receiver
+        ];
+        let found = hanging_on(2, &BTreeMap::new(), &stats, |pid| pid == 4);
+        assert_eq!(
+            found.iter().map(|stat| stat.pid).collect::<Vec<_>>(),
+            [2, 3]
+        );
     }
 }
