@@ -2,17 +2,18 @@
 //!
 //! Owns: the order of starting and stopping. Does not own: what is served (see `server`) or run (see `registry`).
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use fleet_a2a::client::Secret;
 use fleet_a2a::clock::now_ms;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapter::{Adapter, BuildError, build};
@@ -22,6 +23,11 @@ use crate::folder::{self, FolderError, Identity};
 use crate::registry::{self, Pulse, Registry, Shared, WorkLoop};
 use crate::server::{self, AgentState, App, AppParts};
 use crate::store::{Store, StoreError};
+
+/// How long a folder may stay locked before it counts as served by another receiver.
+const LOCK_WAIT: Duration = Duration::from_millis(500);
+/// Between two tries meanwhile.
+const LOCK_POLL: Duration = Duration::from_millis(10);
 
 /// Why a receiver could not serve.
 #[derive(Debug, thiserror::Error)]
@@ -128,7 +134,7 @@ pub async fn serve_with(
     stop: Stop,
 ) -> Result<(), ServeError> {
     let (config, token) = folder::load(dir)?;
-    let _lock = lock(dir)?;
+    let _lock = lock(dir).await?;
     let store = open_store(dir).await?;
     if let Err(error) = child::become_subreaper() {
         tracing::warn!(%error, "orphans of agents cannot be adopted; they are swept all the same");
@@ -215,22 +221,19 @@ fn environment(dir: &Path, config: &ReceiverConfig) -> Result<ChildEnv, FolderEr
     })
 }
 
-fn lock(dir: &Path) -> Result<File, ServeError> {
-    let path = folder::path(dir, folder::LOCK_FILE);
-    let io = |doing, source| ServeError::Folder(folder::io_error(doing, &path, source));
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .custom_flags(folder::no_follow())
-        .open(&path)
-        .map_err(|source| io("open", source))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(ServeError::Locked {
-            dir: dir.to_owned(),
-        }),
-        Err(TryLockError::Error(source)) => Err(io("lock", source)),
+/// Who looks whether the folder is served holds the lock for an instant, and a receiver that was killed until it is gone.
+async fn lock(dir: &Path) -> Result<File, ServeError> {
+    let give_up = Instant::now() + LOCK_WAIT;
+    loop {
+        if let Some(file) = folder::lock(dir)? {
+            return Ok(file);
+        }
+        if Instant::now() >= give_up {
+            return Err(ServeError::Locked {
+                dir: dir.to_owned(),
+            });
+        }
+        tokio::time::sleep(LOCK_POLL).await;
     }
 }
 

@@ -6,6 +6,7 @@
 mod env;
 mod health;
 mod identity;
+mod lock;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -17,6 +18,8 @@ use fleet_a2a::client::Secret;
 pub use env::{read_env, write_env};
 pub use health::{Health, ReadinessWord};
 pub use identity::{Identity, boot_id, process_start_time};
+pub use lock::is_served;
+pub(crate) use lock::lock;
 
 use crate::config::ReceiverConfig;
 

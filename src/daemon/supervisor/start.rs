@@ -89,8 +89,7 @@ pub(super) async fn start(
 /// Takes over a receiver that an earlier daemon started; `None` when none runs. One that runs but does not prove itself is
 /// killed: it holds the folder's lock, so no other could start.
 pub(super) async fn adopt(client: &Client, deployed: Deployed) -> Option<Running> {
-    let identity = Identity::read(&deployed.dir).ok().flatten()?;
-    let mut process = Process::adopt(&identity)?;
+    let (identity, mut process) = find(&deployed.dir).await?;
     let deadline = Instant::now() + ADOPT_TIMEOUT;
     loop {
         match running(client, &deployed, identity.clone()).await {
@@ -115,6 +114,22 @@ pub(super) async fn adopt(client: &Client, deployed: Deployed) -> Option<Running
                 }
             }
         }
+    }
+}
+
+/// The process that serves the folder. One that was just started has the lock and has not said yet who it is: it is waited for,
+/// so that it is neither started twice nor swept up after while it lives.
+async fn find(dir: &Path) -> Option<(Identity, Process)> {
+    let give_up = Instant::now() + ADOPT_TIMEOUT;
+    loop {
+        let known = Identity::read(dir).ok().flatten();
+        if let Some(found) = known.and_then(|known| Process::adopt(&known).map(|it| (known, it))) {
+            return Some(found);
+        }
+        if !folder::is_served(dir) || Instant::now() >= give_up {
+            return None;
+        }
+        tokio::time::sleep(START_POLL).await;
     }
 }
 
