@@ -23,6 +23,15 @@ pub(super) fn unable(health: &Health) -> Option<(String, ErrorKind)> {
     Some((reason, kind))
 }
 
+/// Whether the agent's program is still being asked for the first time. Modes without one have nothing to ask that takes time.
+pub(super) fn undecided(health: &Health) -> bool {
+    let asks = match health.mode {
+        Mode::Cc | Mode::Oc | Mode::Codex | Mode::Agy | Mode::Hermes => true,
+        Mode::Exec | Mode::Echo => false,
+    };
+    asks && health.readiness == ReadinessWord::Checking
+}
+
 pub(super) fn refuse_unable(name: &PeerName, health: &Health) -> Result<(), Failure> {
     let Some((reason, kind)) = unable(health) else {
         return Ok(());
@@ -82,6 +91,18 @@ mod tests {
         for word in [ReadinessWord::Ready, ReadinessWord::Checking] {
             assert!(refuse_unable(&name, &health(word)).is_ok());
         }
+    }
+
+    #[test]
+    fn only_an_agent_with_a_program_is_waited_for() {
+        assert!(undecided(&health(ReadinessWord::Checking)));
+        assert!(!undecided(&health(ReadinessWord::Ready)));
+        let mode = Mode::Exec;
+        let exec = Health {
+            mode,
+            ..health(ReadinessWord::Checking)
+        };
+        assert!(!undecided(&exec));
     }
 
     #[test]

@@ -9,9 +9,10 @@ use fleet_a2a::clock;
 use fleet_receivers::child;
 use fleet_receivers::config::ReceiverConfig;
 use fleet_receivers::folder::{self, Identity};
+use tokio::time::Instant;
 
 use super::Parts;
-use super::ability::{refuse_unable, unable};
+use super::ability::{refuse_unable, unable, undecided};
 use super::actor::STOP_TIMEOUT;
 use super::deploy::{Plan, receiver_dir};
 use super::machine::{Event, Failures, Life, Machine, Next};
@@ -29,6 +30,11 @@ use crate::domain::{Failure, Health, PeerName};
 const PROBES_BEFORE_DEATH: u32 = 3;
 /// Between those probes when work waits for the answer.
 const PROBE_AGAIN: Duration = Duration::from_millis(200);
+/// How long a started receiver may take to know whether its agent can work: the program is asked twice at once, 0.3 s as a
+/// rule, and is given up after 5 s.
+const VERDICT_TIMEOUT: Duration = Duration::from_secs(6);
+/// Between two looks meanwhile.
+const VERDICT_POLL: Duration = Duration::from_millis(25);
 /// How long a killed process may take to be gone.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -238,7 +244,7 @@ impl Receiver {
         let Some(running) = &mut self.running else {
             return;
         };
-        let able = unable(&running.health).is_none();
+        let able = unable(&running.health).is_none() && !undecided(&running.health);
         if able && !self.doubted && self.failed_probes == 0 {
             return;
         }
@@ -329,6 +335,13 @@ impl Receiver {
                 Ok(())
             }
             Err(why) => {
+                // It may have ended because one of an earlier daemon was a moment faster.
+                if let Some(known) = self.known_deployment()
+                    && let Some(running) = adopt(&self.parts.client, known).await
+                {
+                    self.proven(running).await;
+                    return Ok(());
+                }
                 self.record_failure(&why).await;
                 self.show_stopped(Some(port));
                 Err(self.failed(&why))
@@ -351,6 +364,24 @@ impl Receiver {
         })
         .await;
         self.show_running();
+        self.await_verdict().await;
+    }
+
+    /// A receiver that has just started still asks its agent's program whether it is there and logged in. Until it knows,
+    /// nothing is sent to it: what is missing is told before a turn is tried.
+    async fn await_verdict(&mut self) {
+        let give_up = Instant::now() + VERDICT_TIMEOUT;
+        while let Some(running) = &mut self.running
+            && undecided(&running.health)
+            && Instant::now() < give_up
+        {
+            tokio::time::sleep(VERDICT_POLL).await;
+            let asked = prove(&self.parts.client, &running.deployed, &running.identity).await;
+            // One that does not answer is found dead by whoever needs it next.
+            let Ok(health) = asked else { return };
+            running.health = health;
+            self.show_running();
+        }
     }
 
     fn plan<'a>(&'a self, (fleet, receiver): Wanted<'a>) -> Plan<'a> {

@@ -6,7 +6,7 @@ use fleet_a2a::clock;
 use fleet_receivers::folder;
 use tokio::time::Instant;
 
-use super::ability::unable;
+use super::ability::{unable, undecided};
 use super::deploy::receiver_dir;
 use super::machine::{Event, Life};
 use super::receiver::{Receiver, ready_peer};
@@ -68,15 +68,18 @@ impl Receiver {
 
     pub(super) fn show_running(&self) {
         let Some(running) = &self.running else { return };
-        let unable = unable(&running.health);
-        let ready = unable.is_none().then(|| ready_peer(running));
+        let (health, reason) = match unable(&running.health) {
+            Some((reason, _)) => (Health::Degraded, Some(reason)),
+            None if undecided(&running.health) => (
+                Health::Starting,
+                Some("its agent is asked whether it can work".to_owned()),
+            ),
+            None => (Health::Ready, None),
+        };
+        let ready = (health == Health::Ready).then(|| ready_peer(running));
         self.status.set(Status {
-            health: if ready.is_some() {
-                Health::Ready
-            } else {
-                Health::Degraded
-            },
-            reason: unable.map(|(reason, _)| reason),
+            health,
+            reason,
             remedy: Some(running.health.remedy.clone()).filter(|remedy| !remedy.is_empty()),
             pid: Some(running.identity.pid),
             port: Some(running.identity.addr.port()),
