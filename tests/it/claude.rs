@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fleet_testkit::{ModelServer, claude};
 use serde_json::Value;
 
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, kill};
 
 struct Setup {
     fleet: Fleet,
@@ -165,6 +165,42 @@ fn a_write_asks_and_is_done_only_when_allowed() {
         assert_eq!(file.exists(), written, "{decision}");
         let refused = ended.json()["refused"].as_array().expect("refused").len();
         assert_eq!(refused > 0, !written, "a refused tool is listed: {ended:?}");
+    }
+    setup.close();
+}
+
+/// The answer comes to a daemon that knows the question only from what was stored; in the second round the daemon dies again
+/// as soon as it has taken the answer.
+#[test]
+fn a_question_outlives_the_daemon_and_its_answer_is_given_once() {
+    let setup = setup_or_skip!("");
+    setup.deploy();
+    let fleet = &setup.fleet;
+    let file = fleet.path("repo/hello.txt");
+    for dies_again in [false, true] {
+        let _ = std::fs::remove_file(&file);
+        let sent = fleet
+            .ok(&["send", "app", "WRITE", "--again", "--no-wait", "--json"])
+            .json();
+        let id = id_of(&sent);
+        let state = || fleet.run(&["dispatches", "show", &id, "--json"]).json()["state"].clone();
+        fleet.until("it asks", Duration::from_secs(20), || {
+            state() == "input_required"
+        });
+        kill(fleet.daemon_pid().expect("daemon"));
+        assert_eq!(state(), "input_required", "it still asks");
+        fleet.ok(&["dispatches", "answer", &id, "allow"]);
+        if dies_again {
+            kill(fleet.daemon_pid().expect("daemon"));
+        }
+        let ended = fleet.run(&["dispatches", "wait", &id, "--json"]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert!(file.exists());
+        let answers = transcript(fleet, &id)
+            .iter()
+            .filter(|line| line.to_string().contains("permission_answered"))
+            .count();
+        assert_eq!(answers, 1, "answered once");
     }
     setup.close();
 }

@@ -21,6 +21,11 @@ const FIRST_PORT: u16 = 21_000;
 /// Marks every process of a test's fleet, so that survivors can be found.
 pub(crate) const TEST_MARK: &str = "FLEET_TEST_DIR";
 
+/// How long a test that failed takes at most to end what it left.
+const DROP_LIMIT: Duration = Duration::from_secs(5);
+/// Looks at a process without an environment, a millisecond apart.
+const EXEC_LOOKS: u32 = 20;
+
 static NEXT_BAND: AtomicU16 = AtomicU16::new(0);
 
 /// One fleet.
@@ -196,9 +201,20 @@ impl Fleet {
         }
     }
 
-    /// Processes that belong to this fleet, as `pid command line`.
+    /// Processes that belong to this fleet, as `pid command line`: those with its mark, and those whose command line names
+    /// its folder, because a receiver gets no more of the environment than its mode needs.
     pub(crate) fn processes(&self) -> Vec<(i32, String)> {
-        processes_with(&format!("{TEST_MARK}={}", self.dir.path().display()))
+        let folder = self.dir.path().display().to_string();
+        let mark = format!("{TEST_MARK}={folder}");
+        let own = std::process::id() as i32;
+        let mut found = Vec::new();
+        for pid in pids().into_iter().filter(|pid| *pid != own) {
+            let line = command_line(pid);
+            if line.contains(&folder) || environment(pid).contains(&mark) {
+                found.push((pid, line));
+            }
+        }
+        found
     }
 
     /// Agent processes of this fleet: those with the marker of a turn.
@@ -226,15 +242,24 @@ impl Fleet {
 }
 
 impl Drop for Fleet {
+    /// The daemon goes first: it would start again what is killed below it.
     fn drop(&mut self) {
-        for _ in 0..20 {
+        let end = Instant::now() + DROP_LIMIT;
+        let daemon = |line: &str| line.contains(" daemon run ");
+        loop {
             let left = self.processes();
             if left.is_empty() {
                 return;
             }
-            for (pid, _) in left {
-                kill(pid);
+            let daemons = left.iter().any(|(_, line)| daemon(line));
+            for (pid, _) in left.iter().filter(|(_, line)| !daemons || daemon(line)) {
+                kill(*pid);
             }
+            if Instant::now() >= end {
+                eprintln!("processes are left: {left:?}");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 }
@@ -251,29 +276,41 @@ pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8 path")
 }
 
-fn processes_with(entry: &str) -> Vec<(i32, String)> {
-    let own = std::process::id() as i32;
-    let mut found = Vec::new();
-    for process in fs::read_dir("/proc").expect("/proc").flatten() {
-        let Some(pid) = process
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok())
-        else {
-            continue;
-        };
-        if pid != own && environment(pid).iter().any(|held| held == entry) {
-            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            found.push((pid, String::from_utf8_lossy(&line).replace('\0', " ")));
-        }
-    }
-    found
+fn pids() -> Vec<i32> {
+    let entries = fs::read_dir("/proc").expect("/proc").flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
 }
 
+fn command_line(pid: i32) -> String {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&line).replace('\0', " ")
+}
+
+/// A process's environment. In the middle of an exec it has none for a moment, and is asked again.
 fn environment(pid: i32) -> Vec<String> {
-    let bytes = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    bytes
-        .split(|byte| *byte == 0)
-        .map(|entry| String::from_utf8_lossy(entry).into_owned())
-        .collect()
+    for _ in 0..EXEC_LOOKS {
+        let bytes = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        if !bytes.is_empty() {
+            let entries = bytes.split(|byte| *byte == 0);
+            return entries
+                .map(|entry| String::from_utf8_lossy(entry).into_owned())
+                .collect();
+        }
+        if !may_be_in_exec(pid) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Vec::new()
+}
+
+/// A process of ours that is alive. Zombies and the kernel's own never have an environment.
+fn may_be_in_exec(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let alive = stat
+        .rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']));
+    alive && fs::read_link(format!("/proc/{pid}/exe")).is_ok()
 }

@@ -26,10 +26,14 @@ echo '{"type":"end","state":"completed"}'
 "#;
 
 fn fleet_of(script: &str) -> Fleet {
+    fleet_with(script, "")
+}
+
+fn fleet_with(script: &str, more: &str) -> Fleet {
     let fleet = Fleet::new("");
     let path = fleet.script("agent.sh", script);
     fleet.write_config(&format!(
-        "[peers.work]\nmode = \"exec\"\nrepo = \"repo\"\nevents = \"jsonl\"\ncommand = [\"{}\"]\nenv = [\"FLEET_TEST_DIR\"]\n",
+        "[peers.work]\nmode = \"exec\"\nrepo = \"repo\"\nevents = \"jsonl\"\ncommand = [\"{}\"]\nenv = [\"FLEET_TEST_DIR\"]\n{more}\n",
         path.display()
     ));
     fleet
@@ -68,10 +72,10 @@ fn daemon_and_sender_killed_at_random_moments() {
         let mut sender = fleet.spawn(&["send", "work", &name, "--context-id", &context, "--json"]);
         std::thread::sleep(Duration::from_millis(dice.below(SPAN_MS)));
         let victim = dice.below(3);
-        if victim != 1 {
-            if let Some(pid) = fleet.daemon_pid() {
-                kill(pid);
-            }
+        if victim != 1
+            && let Some(pid) = fleet.daemon_pid()
+        {
+            kill(pid);
         }
         if victim == 0 {
             survivors.insert(name, Fleet::finish(sender));
@@ -196,16 +200,160 @@ fn a_receiver_killed_in_a_turn_ends_it_as_interrupted_and_leaves_no_orphan() {
     fleet.shut_down();
 }
 
+/// The first task blocks its receiver's only place; whatever else comes is done at once.
+const BLOCKING: &str = r#"#!/bin/sh
+read -r first
+echo "$first" >> "$FLEET_TEST_DIR/runs"
+if [ "$first" = first ]; then sleep 600; fi
+echo "{\"type\":\"text\",\"text\":\"done with $first\"}"
+echo '{"type":"end","state":"completed"}'
+"#;
+
+/// A fleet whose receiver runs one task and holds an accepted one that has not started, and the ids of both dispatches.
+fn one_runs_and_one_waits() -> (Fleet, String, String) {
+    let fleet = fleet_with(BLOCKING, "max_concurrent_turns = 1");
+    let send = |text: &str| {
+        let sent = fleet
+            .ok(&["send", "work", text, "--no-wait", "--json"])
+            .json();
+        sent["dispatch_id"].as_str().expect("id").to_owned()
+    };
+    let first = send("first");
+    fleet.until("the first runs", Duration::from_secs(10), || {
+        fleet.lines("runs") == ["first"]
+    });
+    let second = send("second");
+    fleet.until("the second is accepted", Duration::from_secs(10), || {
+        let shown = fleet.ok(&["dispatches", "show", &second, "--json"]).json();
+        shown["task_id"].is_string()
+    });
+    (fleet, first, second)
+}
+
+fn the_first_was_interrupted_and_the_second_ran_once(fleet: &Fleet, first: &str, second: &str) {
+    let said = fleet.run(&["dispatches", "wait", first, "--json"]);
+    let ended = said.json();
+    assert_eq!(said.code, 1, "{said:?}");
+    assert_eq!(ended["reason"], "interrupted", "{ended}");
+    let said = fleet.run(&["dispatches", "wait", second, "--json"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(said.json()["reply"], "done with second", "{said:?}");
+    assert_eq!(fleet.lines("runs"), ["first", "second"], "each ran once");
+    assert_eq!(fleet.agents(), vec![], "no orphan");
+    transcript_is_whole(fleet, &said.json());
+}
+
+#[test]
+fn a_task_that_was_accepted_and_not_started_runs_once_after_its_receiver_died() {
+    let (fleet, first, second) = one_runs_and_one_waits();
+    kill(fleet.receiver_pid("work").expect("receiver"));
+    the_first_was_interrupted_and_the_second_ran_once(&fleet, &first, &second);
+    fleet.shut_down();
+}
+
+#[test]
+fn daemon_and_receiver_killed_together_lose_nothing() {
+    let (fleet, first, second) = one_runs_and_one_waits();
+    let receiver = fleet.receiver_pid("work").expect("receiver");
+    kill(fleet.daemon_pid().expect("daemon"));
+    kill(receiver);
+    the_first_was_interrupted_and_the_second_ran_once(&fleet, &first, &second);
+    fleet.shut_down();
+}
+
+#[test]
+fn a_daemon_killed_while_it_deploys_leaves_one_receiver_and_every_send_its_reply() {
+    let mut dice = Dice::new();
+    for round in 0..8 {
+        let fleet = fleet_of(AGENT);
+        let name = format!("job-{round}");
+        let sender = fleet.spawn(&["send", "work", &name, "--json"]);
+        std::thread::sleep(Duration::from_millis(dice.below(200)));
+        if let Some(pid) = fleet.daemon_pid() {
+            kill(pid);
+        }
+        let said = Fleet::finish(sender);
+        assert_eq!(said.code, 0, "{said:?}");
+        let receivers = |(_, line): &(i32, String)| line.contains(" serve --receiver ");
+        let receivers: Vec<_> = fleet.processes().into_iter().filter(receivers).collect();
+        assert_eq!(receivers.len(), 1, "{receivers:?}");
+        all_final_and_run_once(&fleet);
+        fleet.shut_down();
+    }
+}
+
+/// An agent that gives work to another fleet, whose daemon it starts by that, and waits for it.
+const DELEGATING: &str = r#"#!/bin/sh
+"$FLEET_BINARY" --config "$OTHER/fleet.toml" --state-dir "$OTHER/state" send work inner --json
+"#;
+
+#[test]
+fn an_agent_that_is_stopped_takes_no_fleet_with_it_that_it_used() {
+    let inner = fleet_of(AGENT_THAT_TAKES_ITS_TIME);
+    let script = DELEGATING
+        .replace("$FLEET_BINARY", env!("CARGO_BIN_EXE_fleet"))
+        .replace("$OTHER", crate::fleet::text(&inner.path("")));
+    // The inner agent finds its folder by this, as if the delegating one had set it.
+    let script = script.replace(
+        "#!/bin/sh\n",
+        &format!(
+            "#!/bin/sh\nexport FLEET_TEST_DIR='{}'\n",
+            inner.path("").display()
+        ),
+    );
+    let outer = fleet_with(&script, "");
+    let sent = outer
+        .ok(&["send", "work", "outer", "--no-wait", "--json"])
+        .json();
+    let id = sent["dispatch_id"].as_str().expect("id").to_owned();
+    outer.until("the inner turn runs", Duration::from_secs(10), || {
+        inner.lines("runs") == ["inner"]
+    });
+    let daemon = inner.daemon_pid();
+    let receiver = inner.receiver_pid("work");
+    assert!(daemon.is_some() && receiver.is_some());
+    outer.ok(&["dispatches", "cancel", &id]);
+    let said = outer.run(&["dispatches", "wait", &id, "--json"]);
+    assert_eq!(said.json()["state"], "canceled", "{said:?}");
+    assert_eq!(outer.agents(), vec![], "nothing of the outer turn is left");
+    assert_eq!(inner.daemon_pid(), daemon, "the other fleet's daemon lives");
+    assert_eq!(inner.receiver_pid("work"), receiver, "and its receiver");
+    std::fs::write(inner.path("go"), "").expect("go");
+    all_final_and_run_once(&inner);
+    outer.shut_down();
+    inner.shut_down();
+}
+
+/// Goes on when it is told to.
+const AGENT_THAT_TAKES_ITS_TIME: &str = r#"#!/bin/sh
+read -r first
+echo "$first" >> "$FLEET_TEST_DIR/runs"
+while [ ! -e "$FLEET_TEST_DIR/go" ]; do sleep 0.02; done
+echo '{"type":"text","text":"done"}'
+echo '{"type":"end","state":"completed"}'
+"#;
+
 #[test]
 fn a_receiver_killed_at_random_moments_never_runs_a_turn_twice() {
     let mut dice = Dice::new();
     // Five deaths in a minute park a receiver, so each fleet sees four.
-    for _ in 0..4 {
-        four_deaths(&mut dice);
+    for round in 0..4 {
+        let victims = if round % 2 == 0 {
+            Victims::Receiver
+        } else {
+            Victims::DaemonAndReceiver
+        };
+        four_deaths(&mut dice, victims);
     }
 }
 
-fn four_deaths(dice: &mut Dice) {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Victims {
+    Receiver,
+    DaemonAndReceiver,
+}
+
+fn four_deaths(dice: &mut Dice, victims: Victims) {
     let fleet = fleet_of(AGENT);
     fleet.ok(&["deploy", "work"]);
     for moment in 0..4 {
@@ -220,7 +368,11 @@ fn four_deaths(dice: &mut Dice) {
             .json();
         let id = sent["dispatch_id"].as_str().expect("id").to_owned();
         std::thread::sleep(Duration::from_millis(dice.below(300)));
+        let daemon = (victims == Victims::DaemonAndReceiver).then(|| fleet.daemon_pid());
         if let Some(pid) = fleet.receiver_pid("work") {
+            kill(pid);
+        }
+        if let Some(pid) = daemon.flatten() {
             kill(pid);
         }
         let ended = fleet.run(&["dispatches", "wait", &id, "--json"]).json();

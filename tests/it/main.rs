@@ -7,7 +7,6 @@
     clippy::needless_pass_by_value,
     reason = "a test fails by panicking, also in its helpers; those take what reads best at the call"
 )]
-
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stderr,

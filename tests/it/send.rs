@@ -189,3 +189,30 @@ fn a_daemon_that_is_killed_between_commands_is_replaced() {
     assert_eq!(fleet.dispatches().len(), 2);
     fleet.shut_down();
 }
+
+#[test]
+fn twenty_commands_that_find_no_daemon_start_one() {
+    let fleet = Fleet::new(ECHO);
+    let children: Vec<_> = (0..20)
+        .map(|_| fleet.spawn(&["status", "--json"]))
+        .collect();
+    let pids: Vec<Value> = children
+        .into_iter()
+        .map(|child| {
+            let said = Fleet::finish(child);
+            assert_eq!(said.code, 0, "{said:?}");
+            said.json()["daemon"]["pid"].clone()
+        })
+        .collect();
+    assert!(pids[0].is_number(), "{pids:?}");
+    assert!(pids.iter().all(|pid| *pid == pids[0]), "{pids:?}");
+    fleet.until(
+        "those that lost the race are gone",
+        Duration::from_secs(5),
+        || {
+            let daemon = |(_, line): &&(i32, String)| line.contains(" daemon run ");
+            fleet.processes().iter().filter(daemon).count() == 1
+        },
+    );
+    fleet.shut_down();
+}

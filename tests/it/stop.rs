@@ -99,7 +99,7 @@ fn a_runaway_is_stopped_at_its_grant_with_the_daemon_killed() {
     });
     kill(fleet.daemon_pid().expect("daemon"));
     fleet.until("the turn was stopped", Duration::from_secs(10), || {
-        fleet.agents().is_empty() && !fleet.lines("ticks").is_empty()
+        fleet.agents().is_empty()
     });
     stopped_in_time(&fleet);
     let said = fleet.run(&["dispatches", "wait", &id, "--json"]);
