@@ -22,6 +22,8 @@ const MAX_WAITING_LINES: usize = 4_096;
 #[derive(Debug)]
 #[must_use = "dropping it ends the log"]
 pub struct Telemetry {
+    /// What was wrong with [`LEVEL_VARIABLE`]; of the person's own text, so made safe before it is shown.
+    pub problem: Option<String>,
     _writer: WorkerGuard,
 }
 
@@ -38,9 +40,19 @@ pub fn start(folder: &Path, name: &str, default_level: &str) -> io::Result<Telem
         .thread_name("fleet-log")
         .finish(file);
     let directives = std::env::var(LEVEL_VARIABLE).unwrap_or_default();
-    let filter = EnvFilter::builder()
-        .with_default_directive(default_level.parse().unwrap_or_default())
-        .parse_lossy(directives);
+    let filter =
+        EnvFilter::builder().with_default_directive(default_level.parse().unwrap_or_default());
+    // Not lossy with the person's own text: the library would print what it does not understand as it is.
+    let (filter, problem) = match filter.parse(&directives) {
+        Ok(understood) => (understood, None),
+        Err(error) => {
+            let said = format!(
+                "{LEVEL_VARIABLE} is {directives:?}, which is not understood ({error}); the log holds what it holds without it. It takes \
+                 a level such as debug, or levels of modules such as fleet=debug."
+            );
+            (filter.parse_lossy(""), Some(said))
+        }
+    };
     let installed = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
@@ -49,7 +61,10 @@ pub fn start(folder: &Path, name: &str, default_level: &str) -> io::Result<Telem
     if installed.is_ok() {
         log_panics();
     }
-    Ok(Telemetry { _writer: guard })
+    Ok(Telemetry {
+        problem,
+        _writer: guard,
+    })
 }
 
 /// A panic goes to the log as well as to whatever told it before.

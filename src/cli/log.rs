@@ -40,7 +40,12 @@ pub fn start_log(global: &GlobalArgs, command: Option<&Command>) -> Option<Telem
 
 fn start_in(folder: &Path, name: &str) -> Option<Telemetry> {
     match telemetry::start(folder, name, "info") {
-        Ok(telemetry) => Some(telemetry),
+        Ok(telemetry) => {
+            if let Some(problem) = &telemetry.problem {
+                output::note(&SafeText::line_of(problem));
+            }
+            Some(telemetry)
+        }
         Err(error) => {
             let path = folder.join(name);
             output::note(&SafeText::line_of(&format!(

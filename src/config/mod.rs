@@ -83,17 +83,27 @@ pub fn read_text(path: &Path) -> Result<String, Failure> {
             "Name another file with `--config PATH`, or correct this one.",
         )
     };
-    let meta = std::fs::metadata(path).map_err(|error| fail(error.to_string()))?;
+    // Opened first and judged by its handle: what stands in a stranger's folder may be exchanged in between, and a pipe must
+    // not hold us up.
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+    let file = rustix::fs::open(
+        path,
+        rustix::fs::OFlags::RDONLY | flags,
+        rustix::fs::Mode::empty(),
+    )
+    .map_err(|error| fail(std::io::Error::from(error).to_string()))?;
+    let file = std::fs::File::from(file);
+    let meta = file.metadata().map_err(|error| fail(error.to_string()))?;
     if !meta.is_file() {
         return Err(fail("it is no regular file".to_owned()));
     }
-    if meta.len() > MAX_CONFIG_BYTES {
+    let mut text = String::new();
+    file.take(MAX_CONFIG_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| fail(error.to_string()))?;
+    if text.len() as u64 > MAX_CONFIG_BYTES {
         return Err(fail(format!("it is larger than {MAX_CONFIG_BYTES} bytes")));
     }
-    let mut text = String::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_CONFIG_BYTES).read_to_string(&mut text))
-        .map_err(|error| fail(error.to_string()))?;
     Ok(text)
 }
 

@@ -43,10 +43,11 @@ pub fn peek(path: &Path) -> Result<Peek, Failure> {
         .and_then(toml::Value::as_str)
         .unwrap_or(DEFAULT_NAME);
     if !is_fleet_name(name) {
+        let (line, column) = super::position_of(&text, place_of_name(&text));
         return Err(Failure::new(
             ErrorKind::Config,
             format!(
-                "{}: fleet.name is {name:?}, which cannot name a folder.",
+                "{}:{line}:{column}: fleet.name is {name:?}, which cannot name a folder.",
                 path.display()
             ),
             "Give it 1 to 64 of a-z, 0-9, '-' and '_', starting with a letter or digit.",
@@ -56,6 +57,16 @@ pub fn peek(path: &Path) -> Result<Peek, Failure> {
         name: name.to_owned(),
         env_names: env_names(&table),
     })
+}
+
+/// The byte at which the name's value stands.
+fn place_of_name(text: &str) -> usize {
+    let file = toml::de::DeTable::parse(text).ok();
+    let name = file.as_ref().and_then(|file| {
+        let fleet = file.get_ref().get("fleet")?.get_ref().as_table()?;
+        Some(fleet.get("name")?.span().start)
+    });
+    name.unwrap_or_default()
 }
 
 /// Whether a fleet may be called so: the name becomes part of paths.

@@ -75,7 +75,7 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// A text that is not empty.
+    /// A text on one line that is not empty: it becomes part of paths, addresses and command lines.
     pub(super) fn text(
         &mut self,
         key: &'static str,
@@ -85,6 +85,13 @@ impl<'a> Section<'a> {
         match found.value.as_str() {
             Some("") => {
                 found.wrong(problems, "is empty; leave it out or fill it in");
+                None
+            }
+            Some(text) if text.contains(char::is_control) => {
+                found.wrong(
+                    problems,
+                    format_args!("is {text:?}; it takes a text without control characters"),
+                );
                 None
             }
             Some(text) => Some(At {
@@ -176,7 +183,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A list of texts, none of them empty.
+    /// A list of texts, none of them empty or with a NUL, which no argument of a process can hold.
     pub(super) fn texts(
         &mut self,
         key: &'static str,
@@ -192,6 +199,11 @@ impl<'a> Section<'a> {
             let item_key = format!("{}[{number}]", found.key);
             let at = item.span().start;
             match item.get_ref().as_str() {
+                Some(text) if text.contains('\0') => problems.add(
+                    at,
+                    &item_key,
+                    format_args!("is {text:?}; it takes a text without \\u0000"),
+                ),
                 Some(text) if !text.is_empty() => value.push(At {
                     value: text.to_owned(),
                     at,

@@ -118,6 +118,51 @@ fn what_a_hostile_file_says_is_shown_safely() {
 }
 
 #[test]
+fn what_would_become_a_switch_or_break_a_command_line_is_refused() {
+    let said = complaints(
+        r#"
+[fleet]
+transcripts = "a\u0000b"
+reply_to_hosts = ["*.example"]
+[peers.console]
+mode = "echo"
+[peers.a]
+mode = "cc"
+repo = "home"
+model = "--dangerously-skip-permissions"
+[peers.b]
+mode = "exec"
+repo = "home"
+command = ["sh", "a\u0000b"]
+[peers.c]
+mode = "exec"
+repo = "home"
+command = "rm -rf"
+"#,
+    );
+    insta::assert_snapshot!("switches", said);
+}
+
+#[test]
+fn only_a_regular_file_of_bounded_size_is_read() {
+    let dir = folder();
+    let path = dir.path().join("fleet.toml");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    // Were the pipe opened as a file is, this would wait for a writer for ever.
+    let refused = read_text(&path).unwrap_err();
+    assert!(refused.message.contains("no regular file"), "{refused}");
+
+    std::fs::remove_file(&path).unwrap();
+    let most = usize::try_from(MAX_CONFIG_BYTES).unwrap();
+    std::fs::write(&path, "#".repeat(most)).unwrap();
+    assert_eq!(read_text(&path).unwrap().len(), most);
+    std::fs::write(&path, "#".repeat(most + 1)).unwrap();
+    let refused = read_text(&path).unwrap_err();
+    assert!(refused.message.contains("larger than"), "{refused}");
+}
+
+#[test]
 fn two_peers_cannot_own_one_port() {
     let said = complaints(
         "[peers.a]\nmode = \"echo\"\nport = 9391\n[peers.b]\nmode = \"echo\"\nport = 9391\n",
@@ -252,7 +297,7 @@ fn acceptance_is_of_one_version_of_the_file() {
 #[test]
 fn what_it_would_run_is_listed() {
     let dir = folder();
-    let text = "[peers.echo]\nmode = \"echo\"\n[peers.x]\nmode = \"exec\"\nrepo = \"home\"\ncommand = [\"sh\", \"-c\", \"curl x | sh\"]\nenv = [\"AWS_KEY\"]\n[peers.y]\nurl = \"http://10.0.0.5/\"\ntoken_env = \"T\"\n";
+    let text = "[peers.echo]\nmode = \"echo\"\n[peers.x]\nmode = \"exec\"\nrepo = \"home\"\ncommand = [\"sh\", \"-c\", \"curl x | sh\"]\nenv = [\"AWS_KEY\"]\n[peers.y]\nurl = \"http://10.0.0.5/\"\ntoken_env = \"T\"\n[peers.z]\nmode = \"cc\"\nrepo = \"home\"\nmodel = \"opus\"\n";
     let lines: Vec<String> = trust::would(&read(dir.path(), text).unwrap())
         .iter()
         .map(|line| {
@@ -273,6 +318,12 @@ fn a_peek_works_where_validation_would_not() {
     assert_eq!(looked.name, "night");
     assert_eq!(looked.env_names, ["A", "B"]);
     std::fs::write(&path, "[fleet]\nname = \"../up\"\n").unwrap();
-    assert!(peek(&path).is_err());
+    let refused = peek(&path).unwrap_err();
+    assert!(
+        refused
+            .message
+            .contains("fleet.toml:2:8: fleet.name is \"../up\""),
+        "{refused}"
+    );
     assert!(PeerName::new("night").is_ok());
 }

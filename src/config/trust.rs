@@ -57,7 +57,8 @@ pub fn check_peer(config: &FleetConfig, accepted: bool, peer: &PeerConfig) -> Re
     ))
 }
 
-/// What the file would run, contact or write, one line each.
+/// What the file would run, contact or write once it is accepted, one line each. `config` is the file as it was read, not its
+/// [`effective`] form.
 #[must_use]
 pub fn would(config: &FleetConfig) -> Vec<PeerText> {
     let mut lines: Vec<PeerText> = config.peers.iter().map(line_of).collect();
@@ -81,7 +82,10 @@ fn line_of(peer: &PeerConfig) -> PeerText {
                 Mode::Exec => format!("the command {}", shown_argv(&receiver.command)),
                 Mode::Echo => "the built-in echo".to_owned(),
                 Mode::Cc | Mode::Oc | Mode::Codex | Mode::Agy | Mode::Hermes => {
-                    format!("mode {}", receiver.mode)
+                    let model = receiver.model.as_ref();
+                    let model =
+                        model.map_or_else(String::new, |model| format!(" with model {model:?}"));
+                    format!("mode {}{model}", receiver.mode)
                 }
             };
             let permissions = permissions_word(receiver.permissions);

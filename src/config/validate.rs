@@ -131,13 +131,14 @@ fn read_fleet(section: Option<Section<'_>>, base: Base<'_>, problems: &mut Probl
         .texts("reply_to_hosts", problems)
         .map_or_else(Vec::new, |hosts| hosts.value)
     {
-        if url::Host::parse(&host.value).is_ok() {
+        // There are no patterns here: a `*` would look like one and match nothing.
+        if url::Host::parse(&host.value).is_ok() && !host.value.contains('*') {
             fleet.reply_to_hosts.push(host.value);
         } else {
             host.wrong(
                 problems,
                 format_args!(
-                    "is {:?}; it takes a host name or address without scheme, port or path",
+                    "is {:?}; it takes a host name or address without scheme, port, path or pattern",
                     host.value
                 ),
             );

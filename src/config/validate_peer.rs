@@ -79,6 +79,14 @@ fn read_receiver(
     });
     let repo = read_repo(section, mode.as_ref(), base, problems);
     let model = section.text("model", problems);
+    if let Some(model) = model.as_ref().filter(|model| model.value.starts_with('-')) {
+        // The agent's command line would take it for one of its own switches.
+        let says = format_args!(
+            "is {:?}; it takes the name of a model, which starts with no '-'",
+            model.value
+        );
+        model.wrong(problems, says);
+    }
     let permissions = read_permissions(section, mode.as_ref(), problems);
     let (command, events) = read_command(section, mode.as_ref(), problems);
     let env = read_env(section, problems);
@@ -212,11 +220,11 @@ fn read_command(
         return (Vec::new(), ExecEvents::Text);
     };
     if mode.value == Mode::Exec {
-        if command
-            .as_ref()
-            .is_none_or(|command| command.value.is_empty())
-        {
-            let at = command.as_ref().map_or(section.at, |command| command.at);
+        // One of a wrong type was told already.
+        let absent = !section.has("command");
+        let empty = command.as_ref().filter(|command| command.value.is_empty());
+        if absent || empty.is_some() {
+            let at = empty.map_or(section.at, |command| command.at);
             problems.add(
                 at,
                 &format!("{}.command", section.key),

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::supervisor::check_built;
 use crate::config::{self, FleetConfig, PeerKind, trust};
 use crate::control::{Target, TrustView};
-use crate::domain::{ErrorKind, Failure, PeerName};
+use crate::domain::{ErrorKind, Failure, PeerName, PeerText};
 
 /// One version of the file.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,8 @@ pub(super) struct Fleet {
     pub config: FleetConfig,
     /// Whether all of it may be used.
     pub accepted: bool,
+    /// What it would do once accepted. Made before `config` was held to its folder, so that a person sees all they accept.
+    would: Vec<PeerText>,
 }
 
 impl Fleet {
@@ -53,7 +55,7 @@ impl Fleet {
             config: self.config.path.display().to_string(),
             hash: self.config.hash.clone(),
             accepted: self.accepted,
-            would: trust::would(&self.config),
+            would: self.would.clone(),
         }
     }
 }
@@ -161,6 +163,7 @@ impl FleetCell {
 fn judge(config: FleetConfig, accepted: &trust::Accepted) -> Fleet {
     let accepted = !trust::needs_acceptance(&config, accepted.contains(&config.hash));
     Fleet {
+        would: trust::would(&config),
         config: trust::effective(config, accepted),
         accepted,
     }

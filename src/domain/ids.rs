@@ -41,12 +41,20 @@ pub struct PeerName(String);
 
 /// A text that cannot name a peer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{given:?} is no peer name; it takes 1 to 64 of a-z, 0-9, '-' and '_', starting with a letter or digit"
-)]
-pub struct NameError {
-    /// What was given.
-    pub given: String,
+pub enum NameError {
+    /// It is not of the form that names have.
+    #[error(
+        "{given:?} is no peer name; it takes 1 to 64 of a-z, 0-9, '-' and '_', starting with a letter or digit"
+    )]
+    Form {
+        /// What was given.
+        given: String,
+    },
+    /// It means the person at the console where a reply goes.
+    #[error(
+        "\"console\" cannot name a peer, because reply_to keeps it for the console; give it another name"
+    )]
+    Reserved,
 }
 
 impl PeerName {
@@ -59,14 +67,12 @@ impl PeerName {
         let given = text.into();
         let sign = |c: char| c == '-' || c == '_';
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || sign(c);
-        let good = (1..=64).contains(&given.len())
-            && given.chars().all(plain)
-            && !given.starts_with(sign)
-            && given != "console";
-        if good {
-            Ok(Self(given))
-        } else {
-            Err(NameError { given })
+        let good =
+            (1..=64).contains(&given.len()) && given.chars().all(plain) && !given.starts_with(sign);
+        match good {
+            true if given == "console" => Err(NameError::Reserved),
+            true => Ok(Self(given)),
+            false => Err(NameError::Form { given }),
         }
     }
 

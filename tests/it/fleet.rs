@@ -116,6 +116,23 @@ impl Fleet {
         command
     }
 
+    /// The same without naming the file: fleet finds it in the working directory, and nobody has accepted it.
+    pub(crate) fn implicit(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fleet"));
+        command
+            .env_clear()
+            .envs(self.environment())
+            .current_dir(self.dir.path())
+            .args(args)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs such a command to its end.
+    pub(crate) fn run_implicit(&self, args: &[&str]) -> Said {
+        Said::of(&self.implicit(args).output().expect("fleet runs"))
+    }
+
     /// What every process of this fleet is started with.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
         let path = |name: &str| self.path(name).display().to_string();

@@ -99,3 +99,84 @@ fn files_are_for_their_owner_only() {
     }
     fleet.shut_down();
 }
+
+#[test]
+fn a_file_that_came_with_a_repo_runs_contacts_and_writes_nothing_until_it_is_accepted() {
+    let fleet = Fleet::new("");
+    let outside = tempfile::tempdir().expect("outside");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("listener");
+    listener.set_nonblocking(true).expect("nonblocking");
+    let far = listener.local_addr().expect("address");
+    fleet.write_config(&format!(
+        "[peers.sh]\nmode = \"exec\"\nrepo = \"repo\"\ncommand = [\"sh\", \"-c\", \"touch ran; echo \\u001b[2J\"]\n\
+         env = [\"FLEET_TEST_DIR\"]\n[peers.far]\nurl = \"http://{far}/\"\n[peers.echo]\nmode = \"echo\"\n"
+    ));
+    let file = fleet.path("fleet.toml");
+    let text = std::fs::read_to_string(&file).expect("file");
+    let text = text.replace(
+        "transcripts = \"transcripts\"",
+        &format!("transcripts = \"{}\"", outside.path().display()),
+    );
+    std::fs::write(&file, &text).expect("write");
+    let is_empty = || {
+        std::fs::read_dir(outside.path())
+            .expect("outside")
+            .next()
+            .is_none()
+    };
+
+    for args in [
+        &["send", "sh", "x"][..],
+        &["send", "far", "x"],
+        &["deploy", "--all"],
+        &["start", "sh"],
+    ] {
+        let refused = fleet.run_implicit(args);
+        assert_eq!(refused.code, 2, "{args:?}: {refused:?}");
+        assert!(refused.stderr.contains("fleet trust"), "{refused:?}");
+    }
+    assert_eq!(fleet.run_implicit(&["send", "echo", "x"]).code, 0);
+    assert!(
+        fleet.path("transcripts").is_dir() && is_empty(),
+        "transcripts stay inside"
+    );
+    assert!(!fleet.path("repo/ran").exists(), "nothing ran");
+    assert!(listener.accept().is_err(), "nobody was contacted");
+
+    // What a person accepts is what the file says, not what it was held to so far.
+    let shown = fleet.run_implicit(&["trust"]);
+    assert_eq!(shown.code, 2, "{shown:?}");
+    assert!(shown.stdout.contains("OUTSIDE its folder"), "{shown:?}");
+    assert!(
+        shown.stdout.contains(&outside.path().display().to_string()),
+        "{shown:?}"
+    );
+    assert!(!is_raw(&shown.stdout), "{shown:?}");
+    assert_eq!(fleet.run_implicit(&["trust", "--yes"]).code, 0);
+    assert_eq!(fleet.run_implicit(&["send", "sh", "x"]).code, 0);
+    assert!(fleet.path("repo/ran").exists() && !is_empty());
+
+    std::fs::write(&file, text + "# changed\n").expect("write");
+    assert_eq!(
+        fleet.run_implicit(&["send", "sh", "y"]).code,
+        2,
+        "a changed file is untrusted again"
+    );
+    fleet.shut_down();
+}
+
+#[test]
+fn a_log_level_that_means_nothing_is_told_safely() {
+    let fleet = Fleet::new("[peers.echo]\nmode = \"echo\"\n");
+    let mut command = fleet.command(&["daemon", "status"]);
+    let output = command
+        .env("FLEET_LOG", "\u{1b}[2J")
+        .output()
+        .expect("fleet runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && stderr.contains("FLEET_LOG"),
+        "{stderr:?}"
+    );
+    assert!(!is_raw(&stderr), "{stderr:?}");
+}

@@ -10,17 +10,22 @@ use crate::types::{Message, Role, SendMessageRequest};
 
 use super::message_value;
 
+/// Ids that a caller may leave to the receiver.
+const OPTIONAL_IDS: [&str; 2] = ["contextId", "taskId"];
+
 /// A message that a caller sent, in any dialect, with every field that is wrong named as on the wire.
 ///
 /// # Errors
 /// The violations, at least one, for `BadRequest.fieldViolations`.
 pub fn inbound_message(value: Value) -> Result<Message, Vec<Violation>> {
-    let Value::Object(map) = &value else {
+    let Value::Object(mut map) = value else {
         let held = shown_value(&value);
         return Err(vec![Violation::new("message", held, "a message object")]);
     };
-    let mut wrong = field_types(map);
-    let message: Message = match serde_json::from_value(message_value(value)) {
+    // Protobuf knows no difference between an empty text and none, and some clients write it down.
+    map.retain(|key, value| !(OPTIONAL_IDS.contains(&key.as_str()) && value == ""));
+    let mut wrong = field_types(&map);
+    let message: Message = match serde_json::from_value(message_value(Value::Object(map))) {
         Ok(message) => message,
         Err(error) => {
             if wrong.is_empty() {
@@ -160,7 +165,12 @@ fn check_content(message: &Message, wrong: &mut Vec<Violation>) {
             && !wrong.iter().any(|v| v.field == field)
         {
             let takes = "text of 1 to 256 characters without control characters";
-            wrong.push(Violation::new(field, error.to_string(), takes));
+            let held = match error {
+                IdError::Empty { .. } => "no text".to_owned(),
+                IdError::TooLong { chars, .. } => format!("{chars} characters"),
+                IdError::Control { .. } => "a control character".to_owned(),
+            };
+            wrong.push(Violation::new(field, held, takes));
         }
     };
     id(

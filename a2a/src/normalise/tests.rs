@@ -176,7 +176,7 @@ fn a_caller_hears_which_field_of_a_message_is_wrong() {
         (with("parts", json!([5])), "message.parts[0]"),
         (with("parts", json!([{}])), "message"),
         (with("contextId", json!(5)), "message.contextId"),
-        (with("contextId", json!("")), "message.contextId"),
+        (with("messageId", json!("")), "message.messageId"),
         (with("taskId", json!("x".repeat(300))), "message.taskId"),
         (with("messageId", json!("a\nb")), "message.messageId"),
         (with("role", json!("boss")), "message.role"),
@@ -185,6 +185,11 @@ fn a_caller_hears_which_field_of_a_message_is_wrong() {
     ] {
         let fields = violated(value.clone());
         assert!(fields.iter().any(|f| f == field), "{value}: {fields:?}");
+    }
+    // What protobuf writes for "none".
+    for key in ["contextId", "taskId"] {
+        let read = inbound_message(with(key, json!(""))).expect("an id that is left out");
+        assert_eq!((read.context_id, read.task_id), (None, None));
     }
 }
 

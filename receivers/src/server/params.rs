@@ -30,17 +30,22 @@ impl Params {
         }
     }
 
-    /// Takes a query; numbers and booleans are read from their text.
+    /// Takes a query. Only the parameters that are numbers or booleans are read as such: a context may be called `123`.
     pub(super) fn of_query(query: Option<&str>) -> Self {
         let pairs = url::form_urlencoded::parse(query.unwrap_or("").as_bytes());
-        let typed = |text: &str| match text.parse::<i64>() {
-            Ok(number) => Value::from(number),
-            Err(_) if text == "true" || text == "false" => Value::Bool(text == "true"),
-            Err(_) => Value::from(text),
+        let typed = |key: &str, text: &str| match (key, text) {
+            ("pageSize" | "historyLength", text) => text
+                .parse::<i64>()
+                .map_or_else(|_| text.into(), Value::from),
+            ("includeArtifacts", "true" | "false") => Value::Bool(text == "true"),
+            (_, text) => text.into(),
         };
         Self(
             pairs
-                .map(|(key, text)| (key.into_owned(), typed(&text)))
+                .map(|(key, text)| {
+                    let value = typed(&key, &text);
+                    (key.into_owned(), value)
+                })
                 .collect(),
         )
     }
@@ -255,6 +260,13 @@ mod tests {
         assert_eq!((list.size, list.detail.artifacts), (5, Artifact::Shown));
         assert_eq!(list.filter.context.unwrap().as_str(), "a b");
         assert_eq!(self::list(json!({"pageSize": 5.0})).unwrap().size, 5);
+        for text in ["123", "true"] {
+            let params = Params::of_query(Some(&format!("contextId={text}")));
+            assert_eq!(
+                params.list().unwrap().filter.context.unwrap().as_str(),
+                text
+            );
+        }
     }
 
     #[test]

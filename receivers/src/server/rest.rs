@@ -113,7 +113,9 @@ fn no_route(parts: &Parts) -> Fault {
 
 /// The query, with the id of the path.
 fn params(parts: &Parts, id: &str) -> Params {
-    let decoded = url::form_urlencoded::parse(format!("id={}", id.replace('+', "%2B")).as_bytes())
+    // A path is no form: what separates or joins there is part of the id here.
+    let id = id.replace('+', "%2B").replace('&', "%26");
+    let decoded = url::form_urlencoded::parse(format!("id={id}").as_bytes())
         .next()
         .map(|(_, id)| id.into_owned())
         .unwrap_or_default();

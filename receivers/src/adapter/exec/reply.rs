@@ -12,7 +12,7 @@ use crate::config::ExecEvents;
 /// Longest reply: eight times the largest message, so that a runaway command does not fill memory.
 pub(super) const MAX_REPLY_BYTES: usize = 8 * 1024 * 1024;
 /// Longest line of `jsonl`: the largest message of the protocol, which a text event may carry.
-const MAX_LINE_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_LINE_BYTES: usize = 1024 * 1024;
 /// Notes about lines that are no events, before they are only counted.
 const BAD_LINE_NOTES: u64 = 20;
 /// Characters shown of such a line.
@@ -28,6 +28,8 @@ pub(super) struct Reply {
     replaced: bool,
     usage: Usage,
     bad_lines: u64,
+    /// Bytes of the first line that was too long to be read. A text may have stood in it, so the reply is not whole.
+    pub(super) lost: Option<u64>,
     pub(super) end: End,
 }
 
@@ -123,6 +125,7 @@ impl Reply {
                 ..Usage::default()
             },
             bad_lines: 0,
+            lost: None,
             end: End::NotSaid,
         }
     }
@@ -199,8 +202,8 @@ impl Reply {
         let (text, replaced) = match line {
             Line::Text { text, replaced } => (text, replaced),
             Line::TooLong { bytes } => {
-                let why = format!("it has {bytes} bytes; a line takes at most {MAX_LINE_BYTES}");
-                return self.bad_line(&why, "", events);
+                self.lost = self.lost.or(Some(bytes));
+                return;
             }
         };
         if text.trim().is_empty() {
@@ -349,6 +352,31 @@ mod tests {
             matches!(&events[0], AdapterEvent::Note(text) if text.contains("no count of tokens"))
         );
         assert!(matches!(&events[1], AdapterEvent::Note(text) if text.contains("dance")));
+    }
+
+    #[test]
+    fn usage_neither_falls_nor_overflows() {
+        let most = u64::MAX;
+        let (_, events) = jsonl(&format!(
+            "{{\"type\":\"usage\",\"input_tokens\":{most},\"cost_usd\":-4}}\n{{\"type\":\"usage\",\"input_tokens\":{most}}}\n\
+             {{\"type\":\"usage\",\"input_tokens\":1e300}}\n"
+        ));
+        let told: Vec<_> = events
+            .iter()
+            .filter_map(|event| match event {
+                AdapterEvent::Usage(usage) => Some((usage.input_tokens, usage.cost_usd)),
+                _other => None,
+            })
+            .collect();
+        assert_eq!(told, [(most, None), (most, None)]);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_remembered_as_lost() {
+        let long = "x".repeat(MAX_LINE_BYTES + 1);
+        let (reply, events) = jsonl(&format!("{long}\n{{\"type\":\"text\",\"text\":\"a\"}}\n"));
+        assert_eq!(events, [AdapterEvent::TextDelta("a".into())]);
+        assert_eq!(reply.lost, Some(long.len() as u64));
     }
 
     proptest! {

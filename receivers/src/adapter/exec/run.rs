@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::ExecAdapter;
 use super::contract_file::{ContractFile, VARIABLE};
-use super::reply::{End, MAX_REPLY_BYTES, Reply};
+use super::reply::{End, MAX_LINE_BYTES, MAX_REPLY_BYTES, Reply};
 use crate::adapter::{AdapterEvent, Turn, TurnCommand, TurnIo, TurnOutcome};
 use crate::child::{Child, Stdin, Stop, StopSignal, Tail, stop};
 
@@ -217,9 +217,13 @@ fn judge(finish: &Finish, status: Option<ExitStatus>, reply: &Reply, errors: &st
         (Finish::Exited(_), Some(status)) if !status.success() => {
             failed(exit_detail(status, reply, errors))
         }
-        (Finish::Exited(_) | Finish::SaidEnd, _) => match &reply.end {
-            End::Failed(error) => failed(error.clone()),
-            End::Completed | End::NotSaid => TurnOutcome::Completed {
+        (Finish::Exited(_) | Finish::SaidEnd, _) => match (&reply.end, reply.lost) {
+            (End::Failed(error), _) => failed(error.clone()),
+            (End::Completed | End::NotSaid, Some(bytes)) => failed(format!(
+                "Its reply is not whole: a line of {bytes} bytes was left out, and an event takes at most {MAX_LINE_BYTES}. \
+                 Let the command write its text in several events."
+            )),
+            (End::Completed | End::NotSaid, None) => TurnOutcome::Completed {
                 reply: reply.text().to_owned(),
             },
         },

@@ -112,6 +112,17 @@ async fn a_command_that_does_not_read_its_prompt_is_no_failure() {
 }
 
 #[tokio::test]
+async fn a_reply_that_lost_a_line_is_not_told_as_whole() {
+    let script = "head -c 1100000 /dev/zero | tr '\\0' x; echo; echo '{\"type\":\"text\",\"text\":\"rest\"}'";
+    let (events, outcome) = run(ExecEvents::Jsonl, script, "").await;
+    assert_eq!(events, [AdapterEvent::TextDelta("rest".to_owned())]);
+    let TurnOutcome::Failed { detail } = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(detail.contains("a line of 1100000 bytes"), "{detail}");
+}
+
+#[tokio::test]
 async fn the_contract_is_in_a_private_file_that_is_gone_afterwards() {
     let script = "stat -c %a \"$FLEET_CONTRACT_FILE\"; echo \"$FLEET_CONTRACT_FILE\"; cat \"$FLEET_CONTRACT_FILE\"";
     let (_, outcome) = run(ExecEvents::Text, script, "").await;
