@@ -282,8 +282,10 @@ fn a_daemon_killed_while_it_deploys_leaves_one_receiver_and_every_send_its_reply
     }
 }
 
-/// An agent that gives work to another fleet, whose daemon it starts by that, and waits for it.
+/// An agent that gives work to another fleet, whose daemon it starts by that, and waits for it. It ignores SIGTERM, so that
+/// the daemon still hangs on it when its processes are killed.
 const DELEGATING: &str = r#"#!/bin/sh
+trap '' TERM
 "$FLEET_BINARY" --config "$OTHER/fleet.toml" --state-dir "$OTHER/state" send work inner --json
 "#;
 
