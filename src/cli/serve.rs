@@ -96,14 +96,18 @@ fn write_folder(global: &GlobalArgs, args: &ServeArgs) -> Result<PathBuf, Failur
     let digest = sha256(repo.as_os_str().as_encoded_bytes());
     let name = format!("{mode}-{}", hex(&digest[..4]));
     let dir = state.join("serve").join(&name);
-    let token = match folder::load(&dir) {
-        Ok((_, token)) => token,
-        Err(_) => Secret::new(&hex(&rand::random::<[u8; 32]>())),
+    // Receivers of one repo in two state folders are two: neither may sweep up what the other runs.
+    let (receiver_id, token) = match folder::load(&dir) {
+        Ok((known, token)) => (known.receiver_id, token),
+        Err(_) => (
+            format!("{name}-{}", hex(&rand::random::<[u8; 8]>())),
+            Secret::new(&hex(&rand::random::<[u8; 32]>())),
+        ),
     };
     let text = toml::Table::from_iter([
         ("fleet".to_owned(), "serve".into()),
-        ("peer".to_owned(), name.clone().into()),
-        ("receiver_id".to_owned(), name.into()),
+        ("peer".to_owned(), name.into()),
+        ("receiver_id".to_owned(), receiver_id.into()),
         ("mode".to_owned(), mode.word().into()),
         (
             "repo".to_owned(),
