@@ -68,7 +68,8 @@ async fn serve(target: &Target, lock: &Lock) -> Result<(), Failure> {
         store.clone(),
         Arc::clone(&fleet),
         Arc::clone(&notices),
-    )?;
+    )
+    .await?;
     let dispatcher = Dispatcher::open(DispatchDeps {
         store: store.clone(),
         peers: Arc::new(supervisor.handle()),

@@ -336,6 +336,30 @@ echo '{"type":"end","state":"completed"}'
 "#;
 
 #[test]
+fn a_send_outlives_its_daemon_also_when_the_file_no_longer_names_its_peer() {
+    let fleet = fleet_of(AGENT_THAT_TAKES_ITS_TIME);
+    let sender = fleet.spawn(&["send", "work", "job", "--json"]);
+    fleet.until("the turn runs", Duration::from_secs(10), || {
+        fleet.lines("runs") == ["job"]
+    });
+    fleet.write_config("[peers.other]\nmode = \"echo\"\n");
+    let old = fleet.daemon_pid().expect("daemon");
+    kill(old);
+    fleet.until(
+        "the sender started another daemon",
+        Duration::from_secs(10),
+        || fleet.daemon_pid().is_some_and(|pid| pid != old),
+    );
+    std::fs::write(fleet.path("go"), "").expect("go");
+    let said = Fleet::finish(sender);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(said.json()["reply"], "done");
+    all_final_and_run_once(&fleet);
+    // Stopping all stops this receiver, too, although the file does not name it.
+    fleet.shut_down();
+}
+
+#[test]
 fn a_receiver_killed_at_random_moments_never_runs_a_turn_twice() {
     let mut dice = Dice::new();
     // Five deaths in a minute park a receiver, so each fleet sees four.

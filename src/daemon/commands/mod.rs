@@ -23,9 +23,16 @@ pub(super) async fn run(
     }
     let fleet = match core.fleet.refresh(explicit).await {
         Ok(fleet) => fleet,
-        Err(failure) if needs_valid_file(&command) => return Err(failure.into()),
-        // A typing error must not keep a person from watching or stopping what runs.
-        Err(_) => core.fleet.current(),
+        Err(failure) => {
+            if let Command::Submit(submit) = &command {
+                return work::submit_again(submit, failure, core, reply).await;
+            }
+            if needs_valid_file(&command) {
+                return Err(failure.into());
+            }
+            // A typing error must not keep a person from watching or stopping what runs.
+            core.fleet.current()
+        }
     };
     match command {
         Command::Snapshot { follow: false } => fleet::snapshot(core, reply).await,

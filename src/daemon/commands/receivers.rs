@@ -55,7 +55,8 @@ pub(super) async fn stop(
 ) -> Result<(), Ended> {
     // What runs may be stopped whatever the file says of it now, accepted or not.
     let names: Vec<PeerName> = if wanted.all {
-        receivers_of(fleet).map(|peer| peer.name.clone()).collect()
+        let named = receivers_of(fleet).map(|peer| peer.name.clone());
+        named.chain(core.supervisor.left_over(fleet)).collect()
     } else {
         wanted.peers
     };

@@ -36,9 +36,25 @@ pub(super) async fn submit(
             "`fleet peers` lists the peers.",
         )
     })?;
-    fleet.usable_peer(&peer)?;
+    if let Err(failure) = fleet.usable_peer(&peer) {
+        return submit_again(&submit, failure, core, reply).await;
+    }
     let view = core.dispatch.submit(submit, &fleet.config, env).await?;
     reply.send(Answer::Dispatch(Box::new(view))).await
+}
+
+/// A request that the file does not allow now. What was accepted before the file changed goes on, and whoever waits for it
+/// asks for it again when it has lost its daemon.
+pub(super) async fn submit_again(
+    submit: &SubmitRequest,
+    refusal: Failure,
+    core: &Core,
+    reply: &Reply,
+) -> Result<(), Ended> {
+    match core.dispatch.resubmitted(submit).await? {
+        Some(view) => reply.send(Answer::Dispatch(Box::new(view))).await,
+        None => Err(refusal.into()),
+    }
 }
 
 /// The dispatch at each change, until it has ended.

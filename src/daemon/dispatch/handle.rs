@@ -13,7 +13,7 @@ use super::drive::Drive;
 use super::guard::{Admission, admit};
 use super::live::{Inner, lock};
 use super::permission::{choose, state_failure};
-use super::request::{known_peer, prepare};
+use super::request::{known_peer, prepare, request_hash};
 use super::view::{self, Extent};
 use crate::config::FleetConfig;
 use crate::control::{
@@ -60,6 +60,23 @@ impl DispatchHandle {
             return Err(closing());
         }
         answer.await.unwrap_or_else(|_| Err(closing()))
+    }
+
+    /// The dispatch that this very request made before, whatever fleet.toml says by now; `None` when there is none.
+    ///
+    /// # Errors
+    /// `Internal` when the store fails.
+    pub async fn resubmitted(
+        &self,
+        request: &SubmitRequest,
+    ) -> Result<Option<DispatchView>, Failure> {
+        let known = self.inner.store.dispatch(request.dispatch_id).await?;
+        match known {
+            Some(row) if row.identity.request_hash == request_hash(request) => {
+                self.show(row.dispatch_id).await.map(Some)
+            }
+            Some(_) | None => Ok(None),
+        }
     }
 
     /// One dispatch as it stands.

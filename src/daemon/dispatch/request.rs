@@ -29,14 +29,14 @@ pub(super) fn prepare(
     now_ms: i64,
 ) -> Result<DispatchRow, Failure> {
     let peer = known_peer(&request.peer, config)?.name.clone();
-    let asked = json!([peer, request.contract, request.context_id, request.again]);
+    let request_hash = request_hash(&request);
     let contract = contract(request.contract, config)?;
     let named = request.context_id.map(named_context).transpose()?;
     let message_id = MessageId::mint();
     fits(&contract, &message_id)?;
     deliverable(&contract)?;
     let identity = Identity {
-        request_hash: hash(&asked),
+        request_hash,
         content_hash: hash(&json!([
             contract.instruction,
             contract.context,
@@ -71,6 +71,16 @@ pub(super) fn prepare(
         last_event: PeerText::default(),
         outcome: Outcome::default(),
     })
+}
+
+/// Tells a request that is made again from another one under its id.
+pub(super) fn request_hash(request: &SubmitRequest) -> String {
+    hash(&json!([
+        request.peer,
+        request.contract,
+        request.context_id,
+        request.again
+    ]))
 }
 
 /// The peer of that name in fleet.toml.

@@ -26,7 +26,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::fleet::{FleetCell, stopping};
+use super::fleet::{Fleet, FleetCell, stopping};
 use super::notices::Notices;
 use super::peers::{ClientEnv, Peers, ReadyPeer};
 use super::store::Store;
@@ -80,11 +80,12 @@ struct Slot {
 }
 
 impl Supervisor {
-    /// Begins to look after the peers of the fleet: takes over receivers that run, sweeps up after those that died.
+    /// Begins to look after the peers of the fleet, and after receivers of peers that the file no longer names: takes over
+    /// those that run, sweeps up after those that died.
     ///
     /// # Errors
-    /// A [`Failure`] when the HTTP client cannot be set up.
-    pub(super) fn open(
+    /// A [`Failure`] when the HTTP client cannot be set up, or the store cannot be read.
+    pub(super) async fn open(
         target: &Target,
         store: Store,
         fleet: Arc<FleetCell>,
@@ -114,6 +115,11 @@ impl Supervisor {
         };
         for peer in &handle.shared.parts.fleet.current().config.peers {
             handle.slot(&peer.name);
+        }
+        for row in handle.shared.parts.store.receivers().await? {
+            if row.should_run {
+                handle.slot(&row.peer);
+            }
         }
         Ok(Self { handle })
     }
@@ -161,6 +167,13 @@ impl SupervisorHandle {
     #[must_use]
     pub(super) fn has_receiver(&self, peer: &PeerName) -> bool {
         self.slots().contains_key(peer)
+    }
+
+    /// Peers that were looked after and that the file no longer names; their receivers may still run.
+    #[must_use]
+    pub(super) fn left_over(&self, fleet: &Fleet) -> Vec<PeerName> {
+        let named = |name: &&PeerName| fleet.config.peer(name).is_none();
+        self.slots().keys().filter(named).cloned().collect()
     }
 
     /// Whether any receiver runs.
