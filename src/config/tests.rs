@@ -278,6 +278,10 @@ fn a_link_out_of_the_folder_counts_as_outside() {
     std::os::unix::fs::symlink(dir.path(), inner.join("transcripts")).unwrap();
     let config = parse(&inner.join("fleet.toml"), "", None).unwrap();
     assert!(trust::needs_acceptance(&config, false));
+    let real = std::fs::canonicalize(dir.path()).unwrap();
+    let held = trust::effective(config.clone(), false);
+    assert_eq!(held.transcripts, inner.join("transcripts"));
+    assert_eq!(trust::effective(config.clone(), true).transcripts, real);
 
     std::fs::remove_file(inner.join("transcripts")).unwrap();
     std::os::unix::fs::symlink(dir.path().join("later"), inner.join("transcripts")).unwrap();

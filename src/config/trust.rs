@@ -25,13 +25,18 @@ pub fn needs_acceptance(config: &FleetConfig, explicit: bool) -> bool {
     !explicit && (!transcripts_are_inside(config) || !config.peers.iter().all(is_harmless))
 }
 
-/// The configuration that may be used: an unaccepted file's transcripts stay inside its folder.
+/// The configuration that may be used: an unaccepted file's transcripts stay inside its folder. Links of an accepted one
+/// are followed here, once, because whoever writes transcripts follows none.
 #[must_use]
 pub fn effective(config: FleetConfig, accepted: bool) -> FleetConfig {
-    if accepted || transcripts_are_inside(&config) {
-        return config;
-    }
-    let transcripts = folder(&config).join("transcripts");
+    let transcripts = if accepted || transcripts_are_inside(&config) {
+        match real(&config.transcripts) {
+            nowhere if nowhere == Path::new("/") => return config,
+            followed => followed,
+        }
+    } else {
+        folder(&config).join("transcripts")
+    };
     FleetConfig {
         transcripts,
         ..config

@@ -180,3 +180,28 @@ fn a_log_level_that_means_nothing_is_told_safely() {
     );
     assert!(!is_raw(&stderr), "{stderr:?}");
 }
+
+#[test]
+fn a_transcripts_folder_that_leads_out_of_the_repo_is_not_followed() {
+    let fleet = Fleet::new("[peers.echo]\nmode = \"echo\"\n");
+    let outside = tempfile::tempdir().expect("outside");
+    std::os::unix::fs::symlink(outside.path(), fleet.path("transcripts")).expect("link");
+    let said = fleet.run_implicit(&["send", "echo", "x"]);
+    assert!(
+        std::fs::read_dir(outside.path())
+            .expect("outside")
+            .next()
+            .is_none(),
+        "{said:?}"
+    );
+    assert_eq!(
+        said.code, 1,
+        "a dispatch without its record is not silently done: {said:?}"
+    );
+    assert!(said.stderr.contains("never follow links"), "{said:?}");
+    // Whoever names the file means what it says.
+    fleet.ok(&["send", "echo", "x"]);
+    let written = std::fs::read_dir(outside.path()).expect("outside").next();
+    assert!(written.is_some(), "an accepted link is followed");
+    fleet.shut_down();
+}

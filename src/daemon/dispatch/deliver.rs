@@ -116,7 +116,16 @@ impl Drive {
 
     /// One try: the row and the attempt are committed, then the message goes out.
     async fn attempt(&mut self, ready: ReadyPeer) -> Result<Attempt, DriveError> {
-        self.open_writer()?;
+        match self.open_writer() {
+            Ok(()) => {}
+            // Nothing was sent, so nothing is lost by an end that says why; to wait until the deadline says less.
+            Err(DriveError::Transcript(error)) => {
+                let verdict = outcome::unwritable(error.into(), self.whose());
+                self.finish(verdict).await?;
+                return Ok(Attempt::Sent);
+            }
+            Err(error) => return Err(error),
+        }
         self.start_attempt(&ready, Progress::AttemptStarted).await?;
         let error = match self.send(&ready).await {
             Ok(sent) => {

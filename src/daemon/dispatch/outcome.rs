@@ -142,6 +142,17 @@ pub(super) fn undelivered(reason: Reason, error: Failure, whose: Whose<'_>) -> V
     }
 }
 
+/// It was never sent, because what would be said has nowhere to be written down.
+pub(super) fn unwritable(error: Failure, whose: Whose<'_>) -> Verdict {
+    Verdict {
+        state: DispatchState::Failed,
+        reason: None,
+        error: Some(error.about(whose.id)),
+        price: Settlement::NeverStarted,
+        late: false,
+    }
+}
+
 fn plain(
     state: DispatchState,
     reason: Option<Reason>,
