@@ -297,6 +297,12 @@ fn not_logged_in_is_a_state_with_its_remedy() {
         .envs(without_key.clone())
         .output()
         .expect("deploy");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    assert!(
+        told.contains("not logged in") && told.contains("/login"),
+        "{told}"
+    );
     let status = setup.fleet.ok(&["status", "--json"]).json();
     assert_eq!(
         status["peers"][0]["health"], "degraded",

@@ -110,11 +110,29 @@ fn all_final_and_run_once(fleet: &Fleet) {
         runs.values().all(|count| *count == 1),
         "a turn ran twice: {runs:?}"
     );
-    assert_eq!(
-        runs.len(),
-        fleet.dispatches().len(),
-        "one turn per stored dispatch"
-    );
+    let dispatches = fleet.dispatches();
+    assert_eq!(runs.len(), dispatches.len(), "one turn per stored dispatch");
+    ledger_holds_each_once(fleet, &dispatches);
+}
+
+/// Every dispatch was settled once with its own figures, and nothing is held any more.
+fn ledger_holds_each_once(fleet: &Fleet, dispatches: &[Value]) {
+    let tokens = |dispatch: &Value| {
+        let usage = &dispatch["usage"];
+        let figure = |name: &str| usage[name].as_u64().expect("usage");
+        figure("input_tokens") + figure("cache_write_tokens") + figure("output_tokens")
+    };
+    let shown = fleet.ok(&["budget", "show", "--json"]).json();
+    let budgets = shown["budgets"].as_array().expect("budgets").iter();
+    let Some(budget) = budgets.into_iter().find(|view| view["peer"] == "work") else {
+        // The file names the peer no more.
+        return;
+    };
+    assert_eq!(budget["turns"]["spent"], dispatches.len(), "{budget}");
+    let spent: u64 = dispatches.iter().map(tokens).sum();
+    assert_eq!(budget["tokens"]["spent"], spent, "{budget}");
+    assert_eq!(budget["tokens"]["granted"], 0, "{budget}");
+    assert_eq!(budget["turns"]["granted"], 0, "{budget}");
 }
 
 fn transcript_is_whole(fleet: &Fleet, dispatch: &Value) {
