@@ -344,6 +344,38 @@ fn an_agent_that_is_stopped_takes_no_fleet_with_it_that_it_used() {
     inner.shut_down();
 }
 
+#[test]
+fn what_ended_in_time_counts_also_when_the_daemon_comes_back_after_the_deadline() {
+    let fleet = fleet_of(AGENT_THAT_TAKES_ITS_TIME);
+    let deadline = Duration::from_secs(3);
+    let began = std::time::Instant::now();
+    let sent = fleet
+        .ok(&[
+            "send",
+            "work",
+            "job",
+            "--deadline",
+            "3",
+            "--no-wait",
+            "--json",
+        ])
+        .json();
+    let id = sent["dispatch_id"].as_str().expect("id").to_owned();
+    fleet.until("the turn runs", Duration::from_secs(10), || {
+        fleet.lines("runs") == ["job"]
+    });
+    kill(fleet.daemon_pid().expect("daemon"));
+    std::fs::write(fleet.path("go"), "").expect("go");
+    fleet.until("the deadline has passed", 2 * deadline, || {
+        began.elapsed() > deadline + Duration::from_millis(500)
+    });
+    let said = fleet.run(&["dispatches", "wait", &id, "--json"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(said.json()["reply"], "done", "{said:?}");
+    all_final_and_run_once(&fleet);
+    fleet.shut_down();
+}
+
 /// Goes on when it is told to.
 const AGENT_THAT_TAKES_ITS_TIME: &str = r#"#!/bin/sh
 read -r first

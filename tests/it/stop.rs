@@ -145,6 +145,58 @@ fn a_cancel_ends_a_stubborn_turn() {
 }
 
 #[test]
+fn a_cancel_outlives_the_daemon_that_took_it() {
+    let fleet = Fleet::new("");
+    let peers = peers(&fleet, STUBBORN, "");
+    fleet.write_config(&peers);
+    let sent = fleet
+        .ok(&["send", "work", "sleep", "--no-wait", "--json"])
+        .json();
+    let id = sent["dispatch_id"].as_str().expect("id").to_owned();
+    fleet.until("the turn runs", Duration::from_secs(10), || {
+        fleet.agents().len() >= 2
+    });
+    let daemon = fleet.daemon_pid().expect("daemon");
+    fleet.ok(&["dispatches", "cancel", &id]);
+    kill(daemon);
+    let said = fleet.run(&["dispatches", "wait", &id, "--json"]);
+    assert_eq!(said.json()["state"], "canceled", "{said:?}");
+    assert_eq!(fleet.agents(), vec![]);
+    fleet.shut_down();
+}
+
+#[test]
+fn a_deadline_is_kept_with_the_daemon_killed() {
+    let fleet = Fleet::new("");
+    let peers = peers(&fleet, STUBBORN, "");
+    fleet.write_config(&peers);
+    fleet.ok(&["deploy", "work"]);
+    let sent = fleet
+        .ok(&[
+            "send",
+            "work",
+            "sleep",
+            "--deadline",
+            "2",
+            "--no-wait",
+            "--json",
+        ])
+        .json();
+    let id = sent["dispatch_id"].as_str().expect("id").to_owned();
+    fleet.until("the turn runs", Duration::from_secs(2), || {
+        fleet.agents().len() >= 2
+    });
+    kill(fleet.daemon_pid().expect("daemon"));
+    fleet.until("the deadline ended it", Duration::from_secs(4), || {
+        fleet.agents().is_empty()
+    });
+    let said = fleet.run(&["dispatches", "wait", &id, "--json"]);
+    assert_eq!(said.code, 5, "{said:?}");
+    assert_eq!(said.json()["state"], "expired");
+    fleet.shut_down();
+}
+
+#[test]
 fn ctrl_c_cancels_the_dispatch() {
     let fleet = Fleet::new("");
     let peers = peers(&fleet, STUBBORN, "");
