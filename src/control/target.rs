@@ -3,11 +3,14 @@
 //! Owns: finding fleet.toml and the state folder. Does not own: what stands in them.
 
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::config::{Peek, hex, peek, sha256};
 use crate::domain::{ErrorKind, Failure};
+
+/// Bits with which others could change what stands in the state folder.
+const OTHERS_WRITE: u32 = 0o022;
 
 /// One fleet: its file, its state, and the program that serves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,22 +102,38 @@ impl Target {
     /// Makes the state folder, mode 0700.
     ///
     /// # Errors
-    /// A [`Failure`] of kind `daemon` when it cannot be made.
+    /// A [`Failure`] of kind `daemon` when it cannot be made, is not ours, or others can write to it.
     pub fn make_state_dir(&self) -> Result<(), Failure> {
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.state_dir)
-            .map_err(|error| {
-                Failure::new(
-                    ErrorKind::Daemon,
-                    format!(
-                        "The state folder {} cannot be made: {error}.",
-                        self.state_dir.display()
-                    ),
-                    "Name another with `--state-dir PATH` or FLEET_STATE_DIR.",
-                )
-            })
+            .map_err(|error| self.no_state_dir(&format!("cannot be made: {error}")))?;
+        self.prove_state_dir()
+    }
+
+    /// Whoever can write there can accept a fleet.toml in our name, and put a folder of their own where a receiver's was.
+    fn prove_state_dir(&self) -> Result<(), Failure> {
+        let meta = std::fs::metadata(&self.state_dir)
+            .map_err(|error| self.no_state_dir(&format!("cannot be looked at: {error}")))?;
+        if meta.uid() != rustix::process::getuid().as_raw() {
+            return Err(self.no_state_dir("belongs to another user"));
+        }
+        match meta.mode() & OTHERS_WRITE {
+            0 => Ok(()),
+            _open => Err(self.no_state_dir(&format!(
+                "can be written to by others (mode {:03o}), and must not be",
+                meta.mode() & 0o777
+            ))),
+        }
+    }
+
+    fn no_state_dir(&self, why: &str) -> Failure {
+        Failure::new(
+            ErrorKind::Daemon,
+            format!("The state folder {} {why}.", self.state_dir.display()),
+            "Make it a folder of yours alone (chmod 700), or name another with `--state-dir PATH` or FLEET_STATE_DIR.",
+        )
     }
 }
 

@@ -205,3 +205,27 @@ fn a_transcripts_folder_that_leads_out_of_the_repo_is_not_followed() {
     assert!(written.is_some(), "an accepted link is followed");
     fleet.shut_down();
 }
+
+#[test]
+fn a_state_folder_that_others_can_write_to_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let fleet = Fleet::new("[peers.echo]\nmode = \"echo\"\n");
+    let state = fleet.path("state");
+    std::fs::create_dir(&state).expect("state");
+    let open = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(&state, open).expect("mode");
+    let refused = fleet.run(&["send", "echo", "x"]);
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(
+        refused.stderr.contains("written to by others (mode 777)"),
+        "{refused:?}"
+    );
+    assert!(
+        std::fs::read_dir(&state).expect("state").next().is_none(),
+        "nothing was put there"
+    );
+    let closed = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(&state, closed).expect("mode");
+    fleet.ok(&["send", "echo", "x"]);
+    fleet.shut_down();
+}

@@ -132,9 +132,7 @@ pub(super) fn headers(endpoint: &Endpoint, accept: &'static str) -> Result<Heade
 fn bearer(token: &Secret) -> Result<HeaderValue, ClientError> {
     let text = format!("Bearer {}", token.expose());
     let mut value = HeaderValue::from_str(&text).map_err(|_| {
-        ClientError::Unusable(
-            "The token holds characters that no HTTP header can carry.".to_owned(),
-        )
+        ClientError::Unusable("The token holds characters that no HTTP header can carry".to_owned())
     })?;
     value.set_sensitive(true);
     Ok(value)

@@ -214,10 +214,18 @@ fn mint_token() -> Secret {
     Secret::new(&hex(&rand::random::<[u8; TOKEN_BYTES]>()))
 }
 
-/// The token of a folder whose `receiver.toml` does not read any more.
+/// The token of a folder whose `receiver.toml` does not read any more, if it is one that we minted.
 fn keep_token(dir: &Path) -> Option<Secret> {
-    let text = std::fs::read_to_string(folder::path(dir, folder::TOKEN_FILE)).ok()?;
-    (!text.trim().is_empty()).then(|| Secret::new(&text))
+    let path = folder::path(dir, folder::TOKEN_FILE);
+    // What a link leads to was never written by us, and must not be sent to anybody.
+    let meta = std::fs::symlink_metadata(&path).ok()?;
+    if !meta.is_file() || meta.len() > 4 * TOKEN_BYTES as u64 {
+        return None;
+    }
+    let text = std::fs::read_to_string(path).ok()?;
+    let token = text.trim();
+    let minted = token.len() == 2 * TOKEN_BYTES && token.chars().all(|c| c.is_ascii_hexdigit());
+    minted.then(|| Secret::new(token))
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
@@ -301,6 +309,23 @@ mod tests {
         let full = bench.deploy("three").await.unwrap_err();
         assert!(full.message.contains("No port is free"), "{full}");
         assert!(full.remedy.contains("[bands]"));
+    }
+
+    #[test]
+    fn only_a_token_that_we_minted_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = folder::path(dir.path(), folder::TOKEN_FILE);
+        assert!(keep_token(dir.path()).is_none());
+        let minted = mint_token();
+        std::fs::write(&path, format!("{}\n", minted.expose())).unwrap();
+        assert_eq!(keep_token(dir.path()).unwrap().expose(), minted.expose());
+        std::fs::write(&path, "root:x:0:0").unwrap();
+        assert!(keep_token(dir.path()).is_none());
+        std::fs::remove_file(&path).unwrap();
+        let elsewhere = dir.path().join("elsewhere");
+        std::fs::write(&elsewhere, minted.expose()).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        assert!(keep_token(dir.path()).is_none(), "a link is not followed");
     }
 
     #[tokio::test]
