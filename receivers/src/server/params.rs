@@ -145,7 +145,7 @@ impl Params {
         match known {
             Some(state) => Ok(Some(state)),
             None if value == "TASK_STATE_UNSPECIFIED" || value == "" => Ok(None),
-            // A state of the protocol that no task of ours ever has is an empty list, not an error.
+            // A state of the protocol that no task of ours ever has: to ask for it is a mistake worth hearing of.
             None if serde_json::from_value::<WireState>(value.clone()).is_ok() => Err(wrong(
                 "status",
                 value,

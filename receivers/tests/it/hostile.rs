@@ -293,3 +293,127 @@ async fn a_slow_caller_is_dropped_and_honest_ones_are_served() {
     let closed = tokio::time::timeout(crate::harness::PATIENCE, slow.read_to_end(&mut rest)).await;
     assert!(closed.is_ok(), "the connection was not closed");
 }
+
+/// What the receiver answers to these bytes until it closes.
+async fn raw(receiver: &Receiver, bytes: &[u8]) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let addr = receiver.url.strip_prefix("http://").unwrap();
+    let stream = tokio::net::TcpStream::connect(addr).await.unwrap();
+    let (mut read, mut write) = stream.into_split();
+    let mut answer = Vec::new();
+    let exchange = async {
+        // A receiver that has heard enough closes while we still write.
+        let (_, _) = tokio::join!(write.write_all(bytes), read.read_to_end(&mut answer));
+    };
+    tokio::time::timeout(crate::harness::PATIENCE, exchange)
+        .await
+        .expect("it neither answered nor closed");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn request(receiver: &Receiver, token: &str, more: &str, body: &str) -> String {
+    let host = receiver.url.strip_prefix("http://").unwrap();
+    format!(
+        "POST /jsonrpc HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+         A2A-Version: 1.0\r\n{more}\r\n{body}"
+    )
+}
+
+#[tokio::test]
+async fn requests_that_two_readers_would_read_differently_are_refused() {
+    let dir = folder("");
+    let receiver = start(dir.path(), Scripted::new()).await;
+    let body = good_request().to_string();
+    let length = format!("Content-Length: {}\r\nConnection: close\r\n", body.len());
+    let cases = [
+        (format!("{length}Host: evil.example\r\n"), "403"),
+        (format!("{length}Content-Length: 3\r\n"), "400"),
+        (format!("{length}Transfer-Encoding: chunked\r\n"), "400"),
+        ("Content-Length: -1\r\n".to_owned(), "400"),
+        ("Transfer-Encoding: xchunked\r\n".to_owned(), "400"),
+    ];
+    for (more, status) in cases {
+        let answer = raw(
+            &receiver,
+            request(&receiver, TOKEN, &more, &body).as_bytes(),
+        )
+        .await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{more}: {answer}"
+        );
+    }
+    // A request inside the body of a refused one stays a body.
+    let inner = request(&receiver, TOKEN, &length, &body);
+    let outer = format!("Content-Length: {}\r\n", inner.len());
+    let outer = request(&receiver, "wrong", &outer, &inner);
+    let next = request(
+        &receiver,
+        "wrong",
+        "Connection: close\r\nContent-Length: 0\r\n",
+        "",
+    );
+    let answer = raw(&receiver, format!("{outer}{next}").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert!(!answer.contains("HTTP/1.1 200"), "{answer}");
+    // Without a declared length, the bound still holds.
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    let chunked = request(
+        &receiver,
+        TOKEN,
+        "Transfer-Encoding: chunked\r\n",
+        &chunk.repeat(17),
+    );
+    let answer = raw(&receiver, chunked.as_bytes()).await;
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 413"),
+        "{answer}"
+    );
+    let listed = receiver.call("ListTasks", json!({})).await;
+    assert_eq!(listed["result"]["totalSize"], 0, "nothing was taken");
+    assert_eq!(reply(&receiver.send(message("good")).await), "good");
+}
+
+#[tokio::test]
+async fn ids_in_paths_and_queries_are_taken_as_they_are() {
+    let dir = folder("");
+    let receiver = start(dir.path(), Scripted::new()).await;
+    let in_context = crate::harness::with(message("x"), "contextId", json!("123"));
+    receiver.send(in_context).await;
+    let listed: Value = receiver
+        .get("/tasks?contextId=123")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(listed["totalSize"], 1, "{listed}");
+    for (path, id) in [
+        ("a/b", "a/b"),
+        ("%2e%2e%2f", "../"),
+        ("a&b", "a&b"),
+        ("a+b", "a+b"),
+        ("a%3Ab", "a:b"),
+    ] {
+        let answer = receiver
+            .get(&format!("/tasks/{path}"))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 404, "{path}");
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(
+            answer["error"]["details"][0]["metadata"]["taskId"], id,
+            "{answer}"
+        );
+    }
+    for path in ["%00", "%1b[2J"] {
+        let answer = receiver
+            .get(&format!("/tasks/{path}"))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 400, "{path}");
+    }
+}
