@@ -14,7 +14,8 @@ use clap::{Args, Parser, Subcommand};
     name = "fleet",
     version,
     max_term_width = 100,
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    after_help = "`fleet COMMAND --help` tells more. To begin: fleet send echo hello"
 )]
 pub struct Cli {
     /// What holds for every command.
@@ -77,19 +78,27 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct ReceiverArgs {
     /// Peers by name
-    #[arg(
-        value_name = "PEER",
-        required_unless_present = "all",
-        conflicts_with = "all"
-    )]
+    #[arg(value_name = "PEER", conflicts_with = "all")]
     pub peers: Vec<String>,
     /// Every receiver of the fleet
     #[arg(long)]
     pub all: bool,
 }
 
+/// What `fleet send --help` ends with.
+const SEND_EXAMPLES: &str = "\
+Examples:
+  fleet send app \"Why does the parser test fail?\"
+  fleet send app \"Add a --version flag.\" --context @notes.md --expect \"A summary.\" --deadline 600
+  git diff | fleet send app - --expect \"A review.\"
+  fleet send app \"Go on.\" --context-id version-flag --no-wait --json
+
+Exit codes: 0 completed, 1 failed or rejected, 2 bad usage, 3 refused by guard or budget,
+4 peer unreachable or outcome unknown, 5 deadline passed, 130 Ctrl-C (which cancels it)";
+
 /// `fleet send`.
 #[derive(Debug, Args)]
+#[command(after_help = SEND_EXAMPLES)]
 pub struct SendArgs {
     /// To whom
     pub peer: String,
@@ -163,14 +172,14 @@ pub struct ListArgs {
 /// One dispatch.
 #[derive(Debug, Args)]
 pub struct IdArgs {
-    /// The dispatch
+    /// The dispatch: its id, or a unique part of its beginning or end
     pub id: String,
 }
 
 /// `fleet dispatches answer`.
 #[derive(Debug, Args)]
 pub struct AnswerArgs {
-    /// The dispatch
+    /// The dispatch: its id, or a unique part of its beginning or end
     pub id: String,
     /// This once; no; or this and everything like it, for the conversation
     #[arg(value_name = "allow|deny|always", hide_possible_values = true)]
@@ -197,7 +206,7 @@ pub enum DecisionArg {
 /// `fleet dispatches resolve`.
 #[derive(Debug, Args)]
 pub struct ResolveArgs {
-    /// The dispatch
+    /// The dispatch: its id, or a unique part of its beginning or end
     pub id: String,
     /// How it ended
     #[arg(value_name = "completed|failed|canceled", hide_possible_values = true)]
@@ -218,9 +227,9 @@ pub enum ResolvedState {
 /// `fleet budget`.
 #[derive(Debug, Args)]
 pub struct BudgetArgs {
-    /// What to do.
+    /// What to do; show when left out.
     #[command(subcommand)]
-    pub command: BudgetCommand,
+    pub command: Option<BudgetCommand>,
 }
 
 /// What can be done with budgets.
@@ -250,9 +259,9 @@ pub enum TranscriptsCommand {
         #[arg(long, value_name = "PEER")]
         peer: Option<String>,
     },
-    /// Print the transcript of a dispatch
+    /// Print what was said in a dispatch, or in a whole conversation
     Show {
-        /// The dispatch
+        /// A dispatch's id, a unique part of its beginning or end, or a conversation's id as `list` shows it
         id: String,
     },
 }

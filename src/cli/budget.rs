@@ -11,9 +11,12 @@ use crate::domain::SafeText;
 
 /// Does `fleet budget`.
 pub(crate) async fn execute(global: &GlobalArgs, args: &BudgetArgs) -> CommandResult {
-    let BudgetCommand::Show { peer } = &args.command;
+    let peer = match &args.command {
+        Some(BudgetCommand::Show { peer }) => peer.as_deref(),
+        None => None,
+    };
     let command = Command::Budgets {
-        peer: optional_peer(peer.as_deref())?,
+        peer: optional_peer(peer)?,
     };
     let budgets = match Session::open(global).await?.call(command).await? {
         Answer::Budgets(budgets) => budgets,

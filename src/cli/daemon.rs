@@ -29,8 +29,12 @@ pub(crate) async fn execute(global: &GlobalArgs, args: DaemonArgs) -> CommandRes
             show(global, &view(&handle).await?)?;
         }
         DaemonCommand::Stop => {
-            stop(&target).await?;
-            show(global, &absent(&target))?;
+            let stopped = stop(&target).await?;
+            if global.json {
+                output::json(&absent(&target))?;
+            } else {
+                output::text(&stopped.words(&target))?;
+            }
         }
         DaemonCommand::Status => {
             let view = match ControlHandle::connect_running(&target).await? {
@@ -60,17 +64,53 @@ fn absent(target: &Target) -> DaemonView {
     }
 }
 
+/// What `fleet daemon stop` came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stopped {
+    /// None ran.
+    Before,
+    Now,
+    /// It stopped, and an open console or a waiting command has started another since.
+    Replaced,
+}
+
+impl Stopped {
+    fn words(self, target: &Target) -> SafeText {
+        let config = target.config.display();
+        SafeText::of(&match self {
+            Self::Before => format!("The daemon of {config} does not run."),
+            Self::Now => format!("The daemon of {config} has stopped; receivers go on."),
+            Self::Replaced => format!(
+                "The daemon of {config} has stopped, and an open console or command has started another."
+            ),
+        })
+    }
+}
+
 /// Stops it and waits until it is gone, so that whoever comes next starts a new one.
-async fn stop(target: &Target) -> Result<(), Failure> {
+async fn stop(target: &Target) -> Result<Stopped, Failure> {
     let Some(handle) = ControlHandle::connect_running(target).await? else {
-        return Ok(());
+        return Ok(Stopped::Before);
     };
     // A daemon of another version says nothing of itself, and is stopped all the same.
     let pid = view(&handle).await.ok().and_then(|view| view.pid);
     handle.call(Command::StopDaemon).await?;
     drop(handle);
     let deadline = Instant::now() + STOP_TIMEOUT;
-    while ControlHandle::connect_running(target).await?.is_some() || pid.is_some_and(lives) {
+    loop {
+        let now = ControlHandle::connect_running(target).await?;
+        let other = match &now {
+            Some(handle) => view(handle).await.ok().and_then(|view| view.pid),
+            None => None,
+        };
+        let gone = !pid.is_some_and(lives);
+        match (now.is_some(), gone) {
+            (false, true) => return Ok(Stopped::Now),
+            (true, true) if pid.is_some() && other.is_some() && other != pid => {
+                return Ok(Stopped::Replaced);
+            }
+            (true, _) | (false, false) => {}
+        }
         if Instant::now() >= deadline {
             return Err(Failure::new(
                 ErrorKind::Daemon,
@@ -83,7 +123,6 @@ async fn stop(target: &Target) -> Result<(), Failure> {
         }
         tokio::time::sleep(STOP_POLL).await;
     }
-    Ok(())
 }
 
 /// Whether that process still runs. One that has ended and waits for its parent to look does not.

@@ -28,27 +28,38 @@ pub(crate) fn show(global: &GlobalArgs, peers: &[PeerView]) -> Result<(), Failur
 }
 
 fn table(peers: &[PeerView]) -> SafeText {
-    let mut table = Table::new(&["PEER", "MODE", "HEALTH", "ADDRESS", "PERMISSIONS", "WHY"]);
+    let mut table = Table::new(&["PEER", "MODE", "HEALTH", "ADDRESS", "PERMISSIONS"]);
     for peer in peers {
         table.row([
             peer.name.as_str(),
-            peer.mode.map_or("", fleet_receivers::Mode::word),
+            peer.mode.map_or("foreign", fleet_receivers::Mode::word),
             peer.health.word(),
             peer.url.as_deref().unwrap_or_default(),
             peer.permissions.as_deref().unwrap_or_default(),
-            &why(peer),
         ]);
     }
-    table.render()
+    SafeText::of(&format!("{}{}", table.render(), why(peers)))
 }
 
-/// Why a peer is not ready, and what mends it.
-pub(crate) fn why(peer: &PeerView) -> String {
-    let reason = peer.reason.as_ref().map_or("", PeerText::raw);
-    match &peer.remedy {
-        Some(remedy) => format!("{reason} Try: {}", remedy.raw()),
-        None => reason.to_owned(),
+/// Below a table: why peers are not ready, and what mends it. Empty where there is nothing to tell.
+pub(crate) fn why(peers: &[PeerView]) -> SafeText {
+    let mut out = String::new();
+    for peer in peers {
+        let reason = peer.reason.as_ref().map_or("", PeerText::raw);
+        if !reason.is_empty() {
+            let name = peer.name.as_str();
+            let line = match reason.starts_with(name) {
+                true => reason.to_owned(),
+                false => format!("{name}: {reason}"),
+            };
+            out.push_str(&format!("\n{}\n", SafeText::line_of(&line)));
+        }
+        if let Some(remedy) = &peer.remedy {
+            let line = format!("try: {}", remedy.raw());
+            out.push_str(&format!("  {}\n", SafeText::line_of(&line)));
+        }
     }
+    SafeText::of(&out)
 }
 
 #[cfg(test)]
@@ -58,9 +69,12 @@ mod tests {
     #[test]
     fn the_table() {
         insta::assert_snapshot!(super::table(&samples::status().peers), @r"
-        PEER       MODE  HEALTH    ADDRESS                PERMISSIONS  WHY
-        app        cc    degraded  http://127.0.0.1:9300  ask          Claude Code is not logged in. Try: claude /login
-        construct  -     unknown   http://10.0.0.5:9220/  -            -
+        PEER       MODE     HEALTH    ADDRESS                PERMISSIONS
+        app        cc       degraded  http://127.0.0.1:9300  ask
+        construct  foreign  unknown   http://10.0.0.5:9220/  -
+
+        app: Claude Code is not logged in.
+          try: claude /login
         ");
     }
 }

@@ -4,9 +4,14 @@
 
 use std::path::PathBuf;
 
-use super::args::GlobalArgs;
+use super::args::{GlobalArgs, ReceiverArgs};
 use crate::control::{Answer, AnswerStream, Command, ControlHandle, DispatchView, Target};
 use crate::domain::{DispatchId, ErrorKind, Failure, PeerName};
+
+/// Shortest part of an id that is looked for: less is a slip of the hand.
+const MIN_PART: usize = 4;
+/// Dispatches that are searched for a part of an id, or for a context: what a person remembers is among the newest.
+const SEARCHED: u32 = 1_000;
 
 /// A connection to the daemon of the fleet that the flags name.
 #[derive(Debug)]
@@ -75,15 +80,62 @@ pub(crate) fn unexpected(answer: &Answer) -> Failure {
     )
 }
 
-/// Reads a dispatch id as a person typed it.
-pub(crate) fn dispatch_id(text: &str) -> Result<DispatchId, Failure> {
-    text.parse().map_err(|_no_uuid| {
-        Failure::new(
-            ErrorKind::Usage,
-            format!("{text:?} is no dispatch id; it takes one like 0193a5b0-0000-7000-8000-000000000001."),
-            "fleet dispatches list",
-        )
-    })
+/// Finds the dispatch that a person means: by its whole id, or by a part of its beginning or end that fits only one of the
+/// newest.
+///
+/// # Errors
+/// [`Failure`] of kind `usage` when none or several fit.
+pub(crate) async fn dispatch_id(session: &Session, text: &str) -> Result<DispatchId, Failure> {
+    if let Ok(id) = text.parse() {
+        return Ok(id);
+    }
+    let part = text.to_ascii_lowercase();
+    let is_part = part.len() >= MIN_PART && part.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    if !is_part {
+        return Err(no_dispatch_id(format!(
+            "{text:?} is no dispatch id; it takes one like 0193a5b0-0000-7000-8000-000000000001, \
+             or at least {MIN_PART} characters of its beginning or end."
+        )));
+    }
+    let ids = newest(session)
+        .await?
+        .into_iter()
+        .map(|view| view.dispatch_id);
+    let named = |id: &DispatchId| {
+        let id = id.to_string();
+        id.starts_with(&part) || id.ends_with(&part)
+    };
+    only(text, ids.filter(named).collect())
+}
+
+/// The newest dispatches, newest first.
+pub(crate) async fn newest(session: &Session) -> Result<Vec<DispatchView>, Failure> {
+    let (peer, limit) = (None, SEARCHED);
+    match session.call(Command::List { peer, limit }).await? {
+        Answer::Dispatches(views) => Ok(views),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn only(text: &str, found: Vec<DispatchId>) -> Result<DispatchId, Failure> {
+    match found.as_slice() {
+        [one] => Ok(*one),
+        [] => Err(no_dispatch_id(format!(
+            "None of the newest {SEARCHED} dispatches has an id that begins or ends with {text}."
+        ))),
+        [first, second, ..] => Err(no_dispatch_id(format!(
+            "{text} fits {} dispatches, such as {first} and {second}.",
+            found.len()
+        ))),
+    }
+}
+
+fn no_dispatch_id(message: String) -> Failure {
+    Failure::new(
+        ErrorKind::Usage,
+        message,
+        "See their ids with: fleet dispatches list",
+    )
 }
 
 /// Reads a peer's name as a person typed it.
@@ -92,7 +144,44 @@ pub(crate) fn peer_name(text: &str) -> Result<PeerName, Failure> {
         .map_err(|error| Failure::new(ErrorKind::Usage, format!("{error}."), "fleet peers"))
 }
 
+/// The peers that a command about receivers names.
+///
+/// # Errors
+/// [`Failure`] of kind `usage` for a name that can be none, and where neither a name nor `--all` was given.
+pub(crate) fn peer_names(args: &ReceiverArgs) -> Result<Vec<PeerName>, Failure> {
+    if args.peers.is_empty() && !args.all {
+        return Err(Failure::new(
+            ErrorKind::Usage,
+            "No receiver was named.",
+            "Name peers of fleet.toml (`fleet peers` lists them), or give --all.",
+        ));
+    }
+    args.peers.iter().map(|name| peer_name(name)).collect()
+}
+
 /// Reads an optional peer's name as a person typed it.
 pub(crate) fn optional_peer(text: Option<&str>) -> Result<Option<PeerName>, Failure> {
     text.map(peer_name).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_an_id_must_fit_one_dispatch() {
+        let (a, b) = (DispatchId::mint(), DispatchId::mint());
+        assert_eq!(only("0193", vec![a]).unwrap(), a);
+        let none = only("0193", Vec::new()).unwrap_err();
+        assert_eq!(
+            none.message,
+            "None of the newest 1000 dispatches has an id that begins or ends with 0193."
+        );
+        let both = only("0193", vec![a, b]).unwrap_err();
+        assert_eq!(
+            both.message,
+            format!("0193 fits 2 dispatches, such as {a} and {b}.")
+        );
+        assert_eq!(both.kind, ErrorKind::Usage);
+    }
 }

@@ -1,7 +1,7 @@
 //! `fleet start`: starts receivers, deploying those that never were.
 
 use super::args::{GlobalArgs, ReceiverArgs};
-use super::session::{Session, peer_name, unexpected};
+use super::session::{Session, peer_names, unexpected};
 use super::{CommandResult, exit, peers};
 use crate::control::{Answer, Command};
 use crate::domain::Failure;
@@ -17,11 +17,7 @@ pub(crate) async fn execute(global: &GlobalArgs, args: &ReceiverArgs) -> Command
 }
 
 fn command(args: &ReceiverArgs) -> Result<Command, Failure> {
-    let peers = args
-        .peers
-        .iter()
-        .map(|name| peer_name(name))
-        .collect::<Result<_, _>>()?;
+    let peers = peer_names(args)?;
     Ok(Command::Start {
         peers,
         all: args.all,

@@ -45,7 +45,6 @@ fn words(snapshot: &FleetSnapshot) -> SafeText {
         "TOKENS",
         "TURNS",
         "WINDOW",
-        "WHY",
     ]);
     for peer in &snapshot.peers {
         table.row(cells(peer));
@@ -61,25 +60,26 @@ fn words(snapshot: &FleetSnapshot) -> SafeText {
         dispatches::table(&open).to_string()
     };
     SafeText::of(&format!(
-        "{}\n\n{}\n{work}",
+        "{}\n\n{}{}\n{work}",
         daemon(&snapshot.daemon),
-        table.render()
+        table.render(),
+        peers::why(&snapshot.peers)
     ))
 }
 
-fn cells(peer: &PeerView) -> [String; 8] {
+fn cells(peer: &PeerView) -> [String; 7] {
     let age = peer
         .probe_age_s
         .map_or_else(String::new, |age_s| format!(" {age_s} s ago"));
     [
         peer.name.to_string(),
-        peer.mode.map_or_else(String::new, |mode| mode.to_string()),
+        peer.mode
+            .map_or_else(|| "foreign".to_owned(), |mode| mode.to_string()),
         format!("{}{age}", peer.health.word()),
         peer.in_flight.to_string(),
         text::amounts(&peer.budget.tokens),
         text::amounts(&peer.budget.turns),
         text::window(&peer.budget),
-        peers::why(peer),
     ]
 }
 

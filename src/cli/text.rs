@@ -4,7 +4,7 @@
 
 use std::fmt::Display;
 
-use fleet_a2a::ext::Usage;
+use fleet_a2a::ext::{Decision, PermissionRequest, Usage};
 use serde_json::Value;
 
 use super::args::GlobalArgs;
@@ -111,6 +111,12 @@ pub(crate) fn dispatch(view: &DispatchView) -> SafeText {
             request.request_id, request.tool, request.arguments
         );
         facts.push(("question", asks));
+        let answer = "fleet dispatches answer";
+        let choices = choices(request);
+        facts.push((
+            "answer with",
+            format!("{answer} {} {choices}", view.dispatch_id),
+        ));
     }
     for refusal in &view.refused {
         facts.push(("refused", format!("{} {}", refusal.tool, refusal.arguments)));
@@ -132,6 +138,21 @@ pub(crate) fn dispatch(view: &DispatchView) -> SafeText {
     SafeText::of(&out)
 }
 
+/// The answers that a request takes, as a command line takes them.
+pub(crate) fn choices(request: &PermissionRequest) -> String {
+    let word = |decision: &Decision| match decision {
+        Decision::Allow => "allow",
+        Decision::Deny => "deny",
+        Decision::Always => "always",
+    };
+    request
+        .choices
+        .iter()
+        .map(word)
+        .collect::<Vec<_>>()
+        .join("|")
+}
+
 fn artifact_name(artifact: &Value) -> String {
     let named = |key: &str| artifact.get(key).and_then(Value::as_str);
     named("name")
@@ -150,7 +171,9 @@ pub(crate) fn usage(usage: &Usage) -> String {
     let cost = usage
         .cost_usd
         .map_or_else(String::new, |usd| format!(", ${usd:.4}"));
-    format!("{about}{} tokens{cost}", grouped(usage.counted_tokens()))
+    let tokens = usage.counted_tokens();
+    let word = if tokens == 1 { "token" } else { "tokens" };
+    format!("{about}{} {word}{cost}", grouped(tokens))
 }
 
 /// A duration as a person reads it.

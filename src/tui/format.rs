@@ -84,6 +84,15 @@ pub(crate) fn clock(seconds: u64) -> String {
     }
 }
 
+/// How long something took: `137 ms`, `8.7 s`, then as [`clock`] says it.
+pub(crate) fn took(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        60_000.. => clock(ms / 1_000),
+    }
+}
+
 /// What is left until an instant, both in Unix milliseconds, rounded up so that 0:00 means over.
 pub(crate) fn left(until_ms: i64, now_ms: i64) -> String {
     let left_ms = u64::try_from(until_ms.saturating_sub(now_ms)).unwrap_or(0);

@@ -10,8 +10,9 @@ use crate::domain::Failure;
 
 /// Does `fleet dispatches answer`.
 pub(super) async fn execute(global: &GlobalArgs, args: &AnswerArgs) -> Result<(), Failure> {
+    let session = Session::open(global).await?;
     let command = Command::AnswerPermission {
-        dispatch_id: dispatch_id(&args.id)?,
+        dispatch_id: dispatch_id(&session, &args.id).await?,
         request_id: args.request.clone(),
         decision: match args.decision {
             DecisionArg::Allow => Decision::Allow,
@@ -20,6 +21,11 @@ pub(super) async fn execute(global: &GlobalArgs, args: &AnswerArgs) -> Result<()
         },
         reason: args.reason.clone(),
     };
-    let view = Session::open(global).await?.dispatch(command).await?;
-    changed(global, &view)
+    let view = session.dispatch(command).await?;
+    let words = match args.decision {
+        DecisionArg::Allow => "allowed this once",
+        DecisionArg::Deny => "denied",
+        DecisionArg::Always => "allowed, and everything like it in this conversation",
+    };
+    changed(global, &view, words)
 }

@@ -3,13 +3,19 @@
 use super::changed;
 use crate::cli::args::{GlobalArgs, IdArgs};
 use crate::cli::session::{Session, dispatch_id};
+use crate::cli::text;
 use crate::control::Command;
 use crate::domain::Failure;
 
 /// Does `fleet dispatches cancel`.
 pub(super) async fn execute(global: &GlobalArgs, args: &IdArgs) -> Result<(), Failure> {
-    let dispatch_id = dispatch_id(&args.id)?;
     let session = Session::open(global).await?;
+    let dispatch_id = dispatch_id(&session, &args.id).await?;
     let view = session.dispatch(Command::Cancel { dispatch_id }).await?;
-    changed(global, &view)
+    let words = if view.state.is_final() {
+        format!("had ended already, {}", text::outcome(&view))
+    } else {
+        "the cancellation is stored".to_owned()
+    };
+    changed(global, &view, &words)
 }

@@ -88,8 +88,8 @@ async fn list(global: &GlobalArgs, args: &ListArgs) -> CommandResult {
 }
 
 async fn show(global: &GlobalArgs, args: &IdArgs) -> Result<(), Failure> {
-    let dispatch_id = dispatch_id(&args.id)?;
     let session = Session::open(global).await?;
+    let dispatch_id = dispatch_id(&session, &args.id).await?;
     let view = session.dispatch(Command::Show { dispatch_id }).await?;
     if global.json {
         output::json(&json::dispatch(&view)?)
@@ -98,15 +98,14 @@ async fn show(global: &GlobalArgs, args: &IdArgs) -> Result<(), Failure> {
     }
 }
 
-/// Prints a dispatch after a command changed it.
-fn changed(global: &GlobalArgs, view: &DispatchView) -> Result<(), Failure> {
+/// Prints a dispatch after a command changed it: the object, or in words what came of the command.
+fn changed(global: &GlobalArgs, view: &DispatchView, words: &str) -> Result<(), Failure> {
     if global.json {
         output::json(&json::dispatch(view)?)
     } else {
         output::text(&SafeText::line_of(&format!(
-            "{}: {}",
-            view.dispatch_id,
-            text::outcome(view)
+            "{}: {words}.",
+            view.dispatch_id
         )))
     }
 }

@@ -5,7 +5,7 @@
 use crate::cli::CommandResult;
 use crate::cli::args::{GlobalArgs, IdArgs};
 use crate::cli::send::{Begin, DaemonLink, Watched, finish, refuse, watcher};
-use crate::cli::session::{dispatch_id, target};
+use crate::cli::session::{Session, dispatch_id, target};
 use crate::domain::Failure;
 
 /// Does `fleet dispatches wait`.
@@ -17,7 +17,10 @@ pub(super) async fn execute(global: &GlobalArgs, args: &IdArgs) -> CommandResult
 }
 
 async fn watch(global: &GlobalArgs, args: &IdArgs) -> Result<Watched, Failure> {
-    let dispatch_id = dispatch_id(&args.id)?;
+    let dispatch_id = match args.id.parse() {
+        Ok(id) => id,
+        Err(_part) => dispatch_id(&Session::open(global).await?, &args.id).await?,
+    };
     let mut link = DaemonLink::new(target(global)?, Begin::Attach(dispatch_id));
     // Without a listener of ours, Ctrl-C ends the process as it ends any other.
     let interrupts = futures::stream::pending();

@@ -71,8 +71,10 @@ impl Progress {
                 view.peer, request.expires_at, request.tool
             )),
             SafeText::line_of(&format!(
-                "  answer: {} dispatches answer {} allow|deny{which}",
-                self.program, view.dispatch_id
+                "  answer: {} dispatches answer {} {}{which}",
+                self.program,
+                view.dispatch_id,
+                text::choices(request)
             )),
         ]
     }

@@ -8,11 +8,11 @@ mod render;
 use serde_json::json;
 
 use super::args::{GlobalArgs, TranscriptsArgs, TranscriptsCommand};
-use super::session::{Session, dispatch_id, optional_peer, unexpected};
+use super::session::{Session, dispatch_id, newest, optional_peer, unexpected};
 use super::table::Table;
 use super::{CommandResult, exit, output, text};
 use crate::control::{Answer, Command, TranscriptLine, TranscriptView};
-use crate::domain::{Failure, SafeText};
+use crate::domain::{DispatchId, Failure, SafeText};
 use render::Render;
 
 /// Does `fleet transcripts`.
@@ -65,35 +65,77 @@ fn table(views: &[TranscriptView]) -> SafeText {
 }
 
 async fn show(global: &GlobalArgs, id: &str) -> CommandResult {
+    let session = Session::open(global).await?;
+    let mut printer = None;
+    let mut failure = None;
+    for dispatch_id in meant(&session, id).await? {
+        if let Err(error) = print(global, &session, dispatch_id, &mut printer).await {
+            failure = Some(error);
+            break;
+        }
+    }
+    // Nothing is printed before the daemon has something, so that a wrong id gives an error alone.
+    match (printer, failure) {
+        (Some(printer), failure) => {
+            printer.close(failure.as_ref())?;
+            match failure {
+                None => Ok(exit::DONE),
+                Some(failure) => {
+                    output::failure(&failure);
+                    Ok(failure.kind.exit_code())
+                }
+            }
+        }
+        (None, Some(failure)) => Err(failure),
+        (None, None) => {
+            Printer::open(global)?.close(None)?;
+            Ok(exit::DONE)
+        }
+    }
+}
+
+/// The dispatches whose lines are wanted: those of a context, oldest first, else the one that the id names.
+async fn meant(session: &Session, id: &str) -> Result<Vec<DispatchId>, Failure> {
+    let mut of_context: Vec<DispatchId> = newest(session)
+        .await?
+        .into_iter()
+        .filter(|view| view.context_id == id)
+        .map(|view| view.dispatch_id)
+        .collect();
+    of_context.reverse();
+    if of_context.is_empty() {
+        of_context.push(dispatch_id(session, id).await?);
+    }
+    Ok(of_context)
+}
+
+async fn print(
+    global: &GlobalArgs,
+    session: &Session,
+    dispatch_id: DispatchId,
+    printer: &mut Option<Printer>,
+) -> Result<(), Failure> {
     let from_start = Command::Follow {
-        dispatch_id: dispatch_id(id)?,
+        dispatch_id,
         from_seq: 1,
         follow: false,
     };
-    let mut lines = Session::open(global).await?.stream(from_start).await?;
-    // Nothing is printed before the daemon has something, so that a wrong id gives an error alone.
-    let mut answer = lines.next().await.transpose()?;
-    let mut printer = Printer::open(global)?;
-    let mut failure = None;
-    while let Some(batch) = answer {
-        match batch {
-            Answer::Lines(batch) => printer.print(&batch)?,
+    let mut lines = session.stream(from_start).await?;
+    while let Some(answer) = lines.next().await {
+        match answer? {
+            Answer::Lines(batch) => {
+                if printer.is_none() {
+                    *printer = Some(Printer::open(global)?);
+                }
+                if let Some(printer) = printer.as_mut() {
+                    printer.print(&batch)?;
+                }
+            }
             Answer::Notice(_) => {}
-            other => failure = Some(unexpected(&other)),
-        }
-        answer = lines.next().await.transpose().unwrap_or_else(|error| {
-            failure = Some(error);
-            None
-        });
-    }
-    printer.close(failure.as_ref())?;
-    match failure {
-        None => Ok(exit::DONE),
-        Some(failure) => {
-            output::failure(&failure);
-            Ok(failure.kind.exit_code())
+            other => return Err(unexpected(&other)),
         }
     }
+    Ok(())
 }
 
 /// Where the lines go.
@@ -126,7 +168,7 @@ impl Printer {
 
     fn close(self, failure: Option<&Failure>) -> Result<(), Failure> {
         match self {
-            Self::Words(mut render) => print_words(&render.rest().into_iter().collect::<Vec<_>>()),
+            Self::Words(mut render) => print_words(&render.rest()),
             Self::Json(list) => list.close(failure),
         }
     }

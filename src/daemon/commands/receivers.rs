@@ -58,6 +58,11 @@ pub(super) async fn stop(
         let named = receivers_of(fleet).map(|peer| peer.name.clone());
         named.chain(core.supervisor.left_over(fleet)).collect()
     } else {
+        for peer in wanted.peers.iter().filter_map(|n| fleet.config.peer(n)) {
+            if !core.supervisor.runs(&peer.name) {
+                check_ours(peer)?;
+            }
+        }
         wanted.peers
     };
     let unknown = names

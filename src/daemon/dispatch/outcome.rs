@@ -168,6 +168,9 @@ fn plain(
     }
 }
 
+/// What our receivers say of an end that the sentence around it has told.
+const SAID_ALREADY: [&str; 2] = ["The task was canceled.", "The deadline passed."];
+
 fn error_of(
     state: DispatchState,
     reason: Option<Reason>,
@@ -175,9 +178,10 @@ fn error_of(
     whose: Whose<'_>,
 ) -> Option<Failure> {
     let Whose { id, peer } = whose;
-    let show = format!("See what it said with: fleet dispatches show {id}");
+    let show = format!("See all it said with: fleet transcripts show {id}");
     let with = |text: String| match detail {
         "" => format!("{text}."),
+        known if SAID_ALREADY.contains(&known) => format!("{text}."),
         detail => format!("{text}: {detail}"),
     };
     let failure = match (state, reason) {

@@ -18,6 +18,8 @@ const MAX_PERMISSIONS: usize = 32;
 const MAX_KEPT: usize = 200;
 /// Longest line about the last event, in characters.
 const LAST_CHARS: usize = 200;
+/// How far back the line that grows is looked for; a longer one is shown from there.
+const LAST_LINE_BYTES: usize = 1024;
 
 /// How the peer ended its task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,12 +139,23 @@ impl Turn {
         self.reply_bytes += text.len() as u64;
         let room = MAX_REPLY_BYTES.saturating_sub(self.reply.len());
         self.reply.push_str(&text[..text.floor_char_boundary(room)]);
-        self.remark(text);
+        self.last = self.last_line();
+    }
+
+    /// The line that grows: a delta alone is often less than a word.
+    fn last_line(&self) -> String {
+        let near = self.reply.len().saturating_sub(LAST_LINE_BYTES);
+        let tail = &self.reply[self.reply.ceil_char_boundary(near)..];
+        first_line(tail.lines().rev())
     }
 
     fn set_reply(&mut self, text: &str) {
         self.reply_bytes = text.len() as u64;
         self.reply = text[..text.floor_char_boundary(MAX_REPLY_BYTES)].to_owned();
+        let first = first_line(self.reply.lines());
+        if !first.is_empty() {
+            self.last = first;
+        }
     }
 
     fn add_artifact(&mut self, line: &TranscriptLine) {
@@ -153,8 +166,9 @@ impl Turn {
 
     /// Keeps one line of a text: the last that is not blank.
     fn remark(&mut self, text: &str) {
-        if let Some(line) = text.lines().rev().find(|line| !line.trim().is_empty()) {
-            self.last = line.trim().chars().take(LAST_CHARS).collect();
+        let line = first_line(text.lines().rev());
+        if !line.is_empty() {
+            self.last = line;
         }
     }
 
@@ -300,4 +314,10 @@ fn text_of(parts: &[Value]) -> String {
         .iter()
         .filter_map(|part| part.get("text").and_then(Value::as_str))
         .collect()
+}
+
+/// The first line that is not blank, cut to what a list shows; empty where there is none.
+fn first_line<'a>(mut lines: impl Iterator<Item = &'a str>) -> String {
+    let line = lines.find(|line| !line.trim().is_empty()).unwrap_or("");
+    line.trim().chars().take(LAST_CHARS).collect()
 }

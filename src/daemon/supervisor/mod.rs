@@ -176,6 +176,13 @@ impl SupervisorHandle {
         self.slots().keys().filter(named).cloned().collect()
     }
 
+    /// Whether this peer's receiver runs.
+    #[must_use]
+    pub(super) fn runs(&self, peer: &PeerName) -> bool {
+        let slot = self.slots().get(peer).cloned();
+        slot.is_some_and(|slot| slot.status.get().pid.is_some())
+    }
+
     /// Whether any receiver runs.
     #[must_use]
     pub(super) fn any_running(&self) -> bool {

@@ -145,8 +145,17 @@ impl StreamModel {
             self.heard.push_str(text.raw());
         }
         let safe = text.safe();
-        for (i, piece) in safe.as_str().split('\n').enumerate() {
-            let goes_on = i == 0 && self.open_line == OpenLine::Open(ink);
+        let goes_on = self.open_line == OpenLine::Open(ink);
+        // Blank lines that only set a text apart from the one before it, such as a tool's, are not drawn.
+        let shown = match goes_on {
+            true => safe.as_str(),
+            false => safe.as_str().trim_start_matches('\n'),
+        };
+        if shown.is_empty() {
+            return;
+        }
+        for (i, piece) in shown.split('\n').enumerate() {
+            let goes_on = i == 0 && goes_on;
             self.put(ink, piece, goes_on);
         }
         self.open_line = OpenLine::Open(ink);
@@ -161,6 +170,17 @@ impl StreamModel {
             self.put(ink, piece, false);
         }
         self.trim();
+    }
+
+    /// Whether the last lines are this text in this ink.
+    pub(crate) fn ends_with(&self, ink: Ink, text: &PeerText) -> bool {
+        let safe = text.safe();
+        let mut wanted = safe.as_str().split('\n').rev();
+        let mut have = self.lines.iter().rev();
+        wanted.all(|piece| {
+            have.next()
+                .is_some_and(|line| line.ink == ink && line.text == piece)
+        })
     }
 
     /// Whether a final reply is what was just shown piece by piece.

@@ -29,7 +29,11 @@ fn lost(model: &mut Model, failure: Failure) {
     model.link = match last {
         Link::Connecting | Link::Refused(_) => Link::Refused(failure),
         Link::Live(snapshot) => {
-            model.complain(&failure);
+            let text = format!(
+                "The daemon is gone, and is being started again; what runs goes on. ({})",
+                failure.message
+            );
+            model.say(NoticeLevel::Error, text);
             Link::Lost(snapshot, failure)
         }
         Link::Lost(snapshot, _) => Link::Lost(snapshot, failure),

@@ -62,7 +62,8 @@ fn key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
         return Vec::new();
     };
     let action = resolve(&model.layers(), key);
-    if model.exit == Exit::Warned && action != Some(Action::Exit) {
+    let leaves = matches!(action, Some(Action::Exit | Action::Close));
+    if model.exit == Exit::Warned && !leaves {
         model.exit = Exit::Stay;
     }
     match action {
@@ -118,7 +119,7 @@ fn exit(model: &mut Model) -> Vec<Effect> {
         Exit::Stay if loses => {
             model.say(
                 NoticeLevel::Warning,
-                "The composer holds a draft that would be lost; press ctrl-c again to quit.",
+                "The composer holds a draft that would be lost: again quits, n shows it.",
             );
             Exit::Warned
         }

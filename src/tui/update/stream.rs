@@ -91,16 +91,23 @@ pub(super) fn lines(
     if let Stream::Open(stream) = &mut model.stream
         && stream.id() == dispatch_id
     {
-        for line in lines {
+        for (i, line) in lines.iter().enumerate() {
             if line.seq >= stream.next_seq {
                 stream.next_seq = line.seq + 1;
-                if line.dispatch_id == dispatch_id {
+                if line.dispatch_id == dispatch_id && !is_told_by(line, lines.get(i + 1)) {
                     take(stream, line);
                 }
             }
         }
     }
     Vec::new()
+}
+
+/// Whether a message only says in words, for clients that do not know our events, what the event behind it says.
+fn is_told_by(line: &TranscriptLine, next: Option<&TranscriptLine>) -> bool {
+    let is_theirs = line.kind == LineKind::Message && line.direction == Direction::In;
+    let same = |next: &TranscriptLine| next.kind == LineKind::Event && next.event == line.event;
+    is_theirs && line.event.is_some() && next.is_some_and(same)
 }
 
 fn take(stream: &mut StreamModel, line: &TranscriptLine) {
@@ -184,7 +191,9 @@ fn reply(stream: &mut StreamModel, line: &TranscriptLine) {
         .map(part_text)
         .collect::<Vec<_>>()
         .join("\n");
-    if !stream.heard(&text) {
+    if text.trim().is_empty() {
+        stream.push(Ink::Note, &PeerText::new("the reply is empty"));
+    } else if !stream.heard(&text) {
         stream.push(Ink::Note, &PeerText::new("the reply:"));
         stream.push(Ink::Reply, &PeerText::new(text));
     }
@@ -242,8 +251,14 @@ fn event(stream: &mut StreamModel, part: &Value) {
         }
         FleetEvent::Note { text } => stream.push(Ink::Note, &labelled("note: ", text)),
         FleetEvent::PermissionRequest(request) => {
-            let text = call_text(&request.tool, &request.arguments);
-            stream.push(Ink::Ask, &labelled("asks for permission: ", text.raw()));
+            let call = call_text(&request.tool, &request.arguments);
+            // The call stands right above in most cases; the person need not read it twice.
+            let text = if stream.ends_with(Ink::Tool, &call) {
+                request.tool
+            } else {
+                call.raw().to_owned()
+            };
+            stream.push(Ink::Ask, &labelled("asks for permission: ", text));
         }
         FleetEvent::PermissionAnswered {
             decision, reason, ..
@@ -285,19 +300,11 @@ fn end(stream: &mut StreamModel, reason: Option<EndReason>, detail: String) {
         EndReason::AgentError => "the agent failed",
         EndReason::Unauthenticated => "the agent has no valid login",
     });
-    let text = match (word, detail.is_empty()) {
-        (Some(word), true) => word.to_owned(),
-        (Some(word), false) => format!("{word}: {detail}"),
-        (None, false) => detail,
-        (None, true) => String::new(),
-    };
-    if !text.is_empty() {
-        let ink = if reason.is_some() {
-            Ink::Bad
-        } else {
-            Ink::Note
-        };
-        stream.push(ink, &PeerText::new(text));
+    match word {
+        // The verdict below the text tells the detail.
+        Some(word) => stream.push(Ink::Bad, &PeerText::new(word)),
+        None if !detail.is_empty() => stream.push(Ink::Note, &PeerText::new(detail)),
+        None => {}
     }
 }
 

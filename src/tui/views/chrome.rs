@@ -11,7 +11,7 @@ use crate::control::NoticeLevel;
 use crate::domain::SafeText;
 use crate::tui::format;
 use crate::tui::keymap::Action;
-use crate::tui::model::{Link, Model, Overlay, Prompt, Toast, View};
+use crate::tui::model::{Link, Model, Overlay, Prompt, Stream, Toast, View};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::{Input, clip};
 
@@ -154,7 +154,7 @@ pub(super) fn footer(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Th
     let mut hinted: Vec<_> = layers
         .iter()
         .flat_map(|layer| layer.bindings())
-        .filter(|binding| !binding.hint.is_empty())
+        .filter(|binding| !binding.hint.is_empty() && is_of_use(model, binding.action))
         .collect();
     hinted.sort_by_key(|binding| binding.action != Action::Help);
     let mut spans = vec![Span::raw(" ")];
@@ -164,12 +164,26 @@ pub(super) fn footer(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Th
             .keys
             .first()
             .map_or(String::new(), |key| key.label());
-        let need = key.width() + binding.hint.width() + 3;
+        let hint = match (binding.action, model.view) {
+            (Action::Close, View::Dispatches | View::Stream | View::Messages) => "back",
+            (_, View::Fleet | View::Dispatches | View::Stream | View::Messages) => binding.hint,
+        };
+        let need = key.width() + hint.width() + 3;
         if need <= room {
             room -= need;
             spans.push(span(theme, Role::Key, key));
-            spans.push(span(theme, Role::Dim, format!(" {}  ", binding.hint)));
+            spans.push(span(theme, Role::Dim, format!(" {hint}  ")));
         }
     }
     pieces::lines(frame, area, vec![Line::from(spans)]);
+}
+
+/// A key that could only say why it does nothing is not advertised.
+fn is_of_use(model: &Model, action: Action) -> bool {
+    let shown = match (model.view, &model.stream) {
+        (View::Stream, Stream::Open(stream)) => Some(&stream.view),
+        (View::Dispatches, _) => model.dispatch(),
+        (View::Stream, Stream::Closed) | (View::Fleet | View::Messages, _) => None,
+    };
+    action != Action::CancelDispatch || shown.is_some_and(|view| !view.state.is_final())
 }

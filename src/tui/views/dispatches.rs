@@ -22,7 +22,7 @@ const TOKENS: usize = 10;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
     let shown = model.listed();
-    let inside = pieces::titled(frame, area, &title(model, shown.len()), theme);
+    let inside = pieces::titled(frame, area, &title(model, shown.len(), area.height), theme);
     if shown.is_empty() {
         pieces::lines(frame, inside, empty(model, inside.width, theme));
         return;
@@ -45,7 +45,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Them
     pieces::lines(frame, inside, rows);
 }
 
-fn title(model: &Model, count: usize) -> String {
+fn title(model: &Model, count: usize, height: u16) -> String {
     let mut title = match &model.whose {
         Whose::Everybody => "dispatches".to_owned(),
         Whose::One(peer) => format!("dispatches of {peer}"),
@@ -54,6 +54,8 @@ fn title(model: &Model, count: usize) -> String {
         let filter = SafeText::line_of(&model.dispatches.filter);
         title.push_str(&format!(" with {:?}", filter.as_str()));
     }
+    // A title and a heading stand above the rows.
+    let count = pieces::shown(count, usize::from(height).saturating_sub(2));
     title.push_str(&format!(" ({count})"));
     let all = model.link.snapshot().map_or(0, |all| all.dispatches.len());
     if all >= SNAPSHOT_DISPATCHES {

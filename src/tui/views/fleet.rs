@@ -98,12 +98,13 @@ fn peers(
     theme: Theme,
 ) {
     let shown = model.peers();
+    // A title and a heading stand above the rows.
+    let count = pieces::shown(shown.len(), usize::from(area.height).saturating_sub(2));
     let title = match model.fleet.filter.as_str() {
-        "" => format!("peers ({})", shown.len()),
+        "" => format!("peers ({count})"),
         filter => format!(
-            "peers with {:?} ({})",
-            SafeText::line_of(filter).as_str(),
-            shown.len()
+            "peers with {:?} ({count})",
+            SafeText::line_of(filter).as_str()
         ),
     };
     let inside = pieces::titled(frame, area, &title, theme);
@@ -198,8 +199,14 @@ pub(super) fn mode(peer: &PeerView) -> &'static str {
 
 fn last_event(snapshot: &FleetSnapshot, peer: &PeerView) -> String {
     let mut all = snapshot.dispatches.iter();
-    match all.find(|dispatch| dispatch.peer == peer.name) {
-        Some(dispatch) => dispatch.detail.last_event.safe_line().as_str().to_owned(),
-        None => "–".to_owned(),
+    let Some(dispatch) = all.find(|dispatch| dispatch.peer == peer.name) else {
+        return "–".to_owned();
+    };
+    let sign = format::state(dispatch.state);
+    let said = dispatch.detail.last_event.safe_line();
+    match (dispatch.state.is_final(), said.as_str()) {
+        (_, "") => format!("{} {}", sign.glyph, sign.word),
+        (true, said) => format!("{} {said}", sign.glyph),
+        (false, said) => said.to_owned(),
     }
 }

@@ -15,8 +15,13 @@ use super::pieces::{self, line, pad, span};
 const KEYS: usize = 29;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, (model, top): (&Model, usize), theme: Theme) {
-    let inside = pieces::page(frame, area, "help · j k scroll · esc closes", theme);
     let all = lines(model, theme);
+    let room = usize::from(area.height).saturating_sub(2);
+    let title = match all.len().saturating_sub(top + room) {
+        0 => "help · esc closes".to_owned(),
+        below => format!("help · j k scroll, {below} more below · esc closes"),
+    };
+    let inside = pieces::page(frame, area, &title, theme);
     let shown = all.into_iter().skip(top);
     pieces::lines(
         frame,

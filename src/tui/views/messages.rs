@@ -12,11 +12,19 @@ use crate::tui::model::Model;
 use crate::tui::theme::{Role, Theme};
 
 use super::chrome::level_sign;
-use super::pieces::{self, line};
+use super::pieces::{self, line, pad, span};
+
+/// Time, glyph and the spaces around them.
+const HEAD: u16 = 12;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
     let notices = model.notices();
-    let inside = pieces::titled(frame, area, &format!("messages ({})", notices.len()), theme);
+    let inside = pieces::titled(
+        frame,
+        area,
+        &format!("messages ({}), times in UTC", notices.len()),
+        theme,
+    );
     if notices.is_empty() {
         let text = "Here stands what happened while you looked elsewhere. Nothing yet.";
         pieces::lines(frame, inside, vec![line(theme, Role::Dim, text)]);
@@ -44,6 +52,19 @@ fn entry(notice: &Notice, width: u16, theme: Theme) -> Vec<Line<'static>> {
         .peer
         .as_ref()
         .map_or(String::new(), |peer| format!("{peer}: "));
-    let text = format!(" {time} {glyph} {about}{}", notice.text.raw());
-    pieces::paragraph(theme, role, &SafeText::line_of(&text), width)
+    let text = SafeText::line_of(&format!("{about}{}", notice.text.raw()));
+    let head = format!(" {time} {glyph} ");
+    let room = width.saturating_sub(HEAD).max(1);
+    let rows = pieces::paragraph(theme, role, &text, room);
+    let indented = |(i, row): (usize, Line<'static>)| {
+        let start = if i == 0 {
+            head.clone()
+        } else {
+            pad("", usize::from(HEAD))
+        };
+        let mut spans = vec![span(theme, role, start)];
+        spans.extend(row.spans);
+        Line::from(spans)
+    };
+    rows.into_iter().enumerate().map(indented).collect()
 }

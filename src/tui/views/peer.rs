@@ -1,6 +1,7 @@
 //! One peer in detail, beside or below the list.
 //!
-//! Owns: the order of what is told: health and its remedy, budget, the latest dispatches, and the rest.
+//! Owns: the order of what is told: health and its remedy, budget, permissions and repo, the latest dispatches,
+//! and the rest.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -31,7 +32,8 @@ pub(super) fn draw(
     let inside = pieces::titled(frame, area, &title, theme);
     let width = usize::from(inside.width);
     let mut out = health_lines(peer, inside.width, theme);
-    out.extend(fact_lines(theme, budget_facts(peer), width));
+    out.extend(fact_lines(theme, budget_facts(peer, model.now_ms), width));
+    out.extend(fact_lines(theme, limits(peer), width));
     out.extend(latest((model, snapshot, peer), width, theme));
     out.extend(fact_lines(theme, facts(peer), width));
     pieces::lines(frame, inside, out);
@@ -107,24 +109,37 @@ fn health_lines(peer: &PeerView, width: u16, theme: Theme) -> Vec<Line<'static>>
     out
 }
 
-fn budget_facts(peer: &PeerView) -> Vec<Fact> {
+fn budget_facts(peer: &PeerView, now_ms: i64) -> Vec<Fact> {
     let budget = &peer.budget;
-    let mut out = vec![
-        ("tokens", pieces::amount(&budget.tokens, "tokens")),
-        ("turns", pieces::amount(&budget.turns, "turns")),
-    ];
+    let mut out = vec![("tokens", pieces::amount(&budget.tokens, "tokens"))];
+    if budget.turns.limit.is_some() {
+        out.push(("turns", pieces::amount(&budget.turns, "turns")));
+    }
     if let Some(limit) = budget.cost_usd.limit {
         let spent = budget.cost_usd.spent + budget.cost_usd.granted;
         out.push(("cost", format!("${spent:.2} of ${limit:.2}")));
     }
     if let Some(window) = budget.window {
         let resets = match &budget.resets_at {
-            Some(at) => format!("{}, ends {at}", window.word()),
+            Some(at) => {
+                let end = format::at_ms(at).unwrap_or(now_ms);
+                format!("{}, ends in {}", window.word(), format::age(now_ms, end))
+            }
             None => window.word().to_owned(),
         };
         out.push(("window", resets));
     }
     out
+}
+
+/// What it may do, and where.
+fn limits(peer: &PeerView) -> Vec<Fact> {
+    match (&peer.permissions, &peer.repo) {
+        (Some(level), Some(repo)) => vec![("permissions", format!("{level} · repo {repo}"))],
+        (Some(level), None) => vec![("permissions", level.clone())],
+        (None, Some(repo)) => vec![("repo", repo.clone())],
+        (None, None) => Vec::new(),
+    }
 }
 
 /// What is known, one fact a line; what is not known is not shown as if it were.
@@ -135,8 +150,6 @@ fn facts(peer: &PeerView) -> Vec<Fact> {
         (None, _) => None,
     };
     let known = [
-        ("permissions", peer.permissions.clone()),
-        ("repo", peer.repo.clone()),
         ("receiver", process),
         ("url", peer.url.clone()),
         ("dialect", peer.dialect.clone()),

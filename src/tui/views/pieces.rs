@@ -102,6 +102,15 @@ pub(super) fn lines(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'static>>
     frame.render_widget(Paragraph::new(lines), area);
 }
 
+/// How many there are, and how many of them fit on the screen when not all do.
+pub(super) fn shown(all: usize, rows: usize) -> String {
+    if all > rows {
+        format!("{all}, {rows} shown")
+    } else {
+        all.to_string()
+    }
+}
+
 /// A window on rows of which one is selected: it stays near the middle.
 pub(super) fn window(count: usize, selected: usize, height: usize) -> std::ops::Range<usize> {
     let top = selected

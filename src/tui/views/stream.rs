@@ -7,7 +7,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
 use crate::control::DispatchView;
-use crate::domain::{Reason, SafeText};
+use crate::domain::{DispatchState, Reason, SafeText};
 use crate::tui::format;
 use crate::tui::model::{Feed, Ink, Model, Stream, StreamModel, Tail};
 use crate::tui::theme::{Role, Theme};
@@ -60,11 +60,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Them
     ])
     .areas(area);
     pieces::lines(frame, head, self::head(model, stream, theme));
-    pieces::lines(
-        frame,
-        text,
-        visible(stream, usize::from(text.height), theme),
-    );
+    let shown = visible(stream, usize::from(text.height), theme);
+    let shown = if shown.is_empty() {
+        nothing_yet(model, &stream.view, text.width, theme)
+    } else {
+        shown
+    };
+    pieces::lines(frame, text, shown);
     pieces::lines(frame, verdict_area, verdict);
     let tail_line = self::tail(stream, usize::from(text.height), theme);
     pieces::lines(frame, tail, vec![tail_line]);
@@ -80,7 +82,7 @@ fn head(model: &Model, stream: &StreamModel, theme: Theme) -> Vec<Line<'static>>
         span(theme, Role::Dim, view.dispatch_id.to_string()),
     ]);
     let time = if view.state.is_final() {
-        format!("took {}", format::clock(view.elapsed_ms / 1000))
+        format!("took {}", format::took(view.elapsed_ms))
     } else {
         let at = view.detail.deadline_at_ms;
         format!("deadline in {}", format::left(at, model.now_ms))
@@ -92,10 +94,11 @@ fn head(model: &Model, stream: &StreamModel, theme: Theme) -> Vec<Line<'static>>
         "turns",
     );
     let figures = format!(" {time} · {spent} · {turns}");
+    let width = usize::from(model.columns);
     vec![
         first,
-        line(theme, Role::Text, figures),
-        line(theme, Role::Dim, budget(model, view)),
+        line(theme, Role::Text, pad(&figures, width)),
+        line(theme, Role::Dim, pad(&budget(model, view), width)),
     ]
 }
 
@@ -146,10 +149,35 @@ fn visible(stream: &StreamModel, height: usize, theme: Theme) -> Vec<Line<'stati
             *first = line(theme, Role::Dim, text);
         }
     }
-    if rows.is_empty() {
-        rows.push(line(theme, Role::Dim, "   nothing yet"));
-    }
     rows
+}
+
+/// Before the first line, or where nothing was ever sent: what is asked, and what it waits for.
+fn nothing_yet(model: &Model, view: &DispatchView, width: u16, theme: Theme) -> Vec<Line<'static>> {
+    let said = SafeText::of(&format!(" │ > {}", view.detail.instruction.raw()));
+    let mut out = pieces::paragraph(theme, Role::Title, &said, width);
+    let word = match view.state {
+        DispatchState::Queued => "not sent yet",
+        DispatchState::Sending => "being sent",
+        DispatchState::Working | DispatchState::InputRequired => "no word yet",
+        DispatchState::Completed
+        | DispatchState::Failed
+        | DispatchState::Rejected
+        | DispatchState::Canceled
+        | DispatchState::Expired
+        | DispatchState::Unknown => "nothing came back",
+    };
+    out.push(line(theme, Role::Dim, format!(" · {word}")));
+    let peers = model.link.snapshot().map_or(&[][..], |all| &all.peers);
+    let peer = peers.iter().find(|peer| peer.name == view.peer);
+    if let Some(peer) = peer.filter(|_| !view.state.is_final()) {
+        let sign = format::health(peer.health);
+        let reason = peer.reason.as_ref().map_or("", |reason| reason.raw());
+        let text = format!(" {} {} is {}: {reason}", sign.glyph, peer.name, sign.word);
+        let text = SafeText::line_of(text.trim_end_matches(": "));
+        out.extend(pieces::paragraph(theme, sign.role, &text, width));
+    }
+    out
 }
 
 fn mark(ink: Ink) -> char {
@@ -194,7 +222,12 @@ fn verdict(view: &DispatchView, width: u16, theme: Theme) -> Vec<Line<'static>> 
         let clipped = pad(SafeText::line_of(&text).as_str(), usize::from(width));
         out.push(line(theme, Role::Warn, clipped));
     }
-    if let Some(error) = &view.error {
+    // Who canceled it knows why.
+    let told = view
+        .error
+        .as_ref()
+        .filter(|_| view.reason != Some(Reason::Canceled));
+    if let Some(error) = told {
         out.extend(pieces::failure(theme, error, width));
     }
     if out.len() > MAX_VERDICT_ROWS {
