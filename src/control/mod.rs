@@ -10,6 +10,7 @@ mod client;
 mod env;
 mod frame;
 mod launch;
+mod line;
 mod socket_path;
 mod target;
 mod types;

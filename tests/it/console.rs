@@ -188,7 +188,7 @@ fn a_small_terminal_says_what_it_needs() {
     let fleet = Fleet::new();
     let _daemon = fleet.daemon("x");
     let mut console = fleet.console(39, 9);
-    console.wait_for("terminal too small: needs 40x10");
+    console.wait_for("needs 40x10. Enlarge");
     console.press("q");
     assert_eq!(console.end().code, 0);
 }

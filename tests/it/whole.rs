@@ -28,3 +28,31 @@ fn dispatches_with_all_four_fields_and_opens_it_again_from_the_list() {
     assert!(end.restored, "{}", end.text);
     fleet.shut_down();
 }
+
+#[test]
+fn a_dispatch_is_found_by_a_part_of_its_id_and_a_transcript_by_its_conversation() {
+    let fleet = Fleet::new("[peers.echo]\nmode = \"echo\"\n");
+    let send = |text: &str| {
+        let sent = ["send", "echo", text, "--context-id", "talk", "--json"];
+        let id = fleet.ok(&sent).json()["dispatch_id"].clone();
+        id.as_str().expect("an id").to_owned()
+    };
+    let (first, second) = (send("one"), send("two"));
+    let part = &second[second.len() - 12..];
+    let shown = fleet.ok(&["dispatches", "show", part, "--json"]).json();
+    assert_eq!(shown["dispatch_id"], second.as_str());
+    let ambiguous = fleet.run(&["dispatches", "show", &first[..4]]);
+    assert_eq!(ambiguous.code, 2);
+    assert!(
+        ambiguous.stderr.contains("fits 2 dispatches"),
+        "{}",
+        ambiguous.stderr
+    );
+    let talk = fleet.ok(&["transcripts", "show", "talk"]).stdout;
+    let at = |text: &str| {
+        talk.find(text)
+            .unwrap_or_else(|| panic!("no {text} in {talk}"))
+    };
+    assert!(at(&first) < at(&second), "{talk}");
+    fleet.shut_down();
+}

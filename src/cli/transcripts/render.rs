@@ -85,9 +85,7 @@ impl Render {
     fn release(&mut self, next: &TranscriptLine) -> Vec<SafeText> {
         match std::mem::take(&mut self.held) {
             Held::Nothing => Vec::new(),
-            Held::Message(held) if next.kind == LineKind::Event && next.event == held.event => {
-                Vec::new()
-            }
+            Held::Message(held) if held.is_said_by(next) => Vec::new(),
             Held::Message(held) => self.words(&held),
         }
     }

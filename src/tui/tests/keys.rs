@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use crate::control::{Answer, Command};
+use crate::control::{Answer, Command, LineKind};
 use crate::domain::{DispatchState, ErrorKind, Failure};
 use crate::tui::keymap::{Layer, resolve};
 use crate::tui::model::{Exit, Feed, FieldId, Link, Overlay, Phase, Prompt, Stream, Tail, View};
 use crate::tui::msg::{Effect, LinkNews, Msg, Purpose, Verb};
 use crate::tui::update::update;
 
-use super::samples::{delta, dispatch, id, model, name, request, show, snapshot, transcript};
+use super::samples::{delta, dispatch, id, line, model, name, request, show, snapshot, transcript};
 use super::{NOW_MS, feed, screen};
 
 #[test]
@@ -476,4 +476,71 @@ fn pasted_text_keeps_its_lines_in_a_long_field_and_joins_them_in_a_short_one() {
     feed(&mut model, "<shift-tab><shift-tab>");
     update(&mut model, Msg::Paste("a\rb".to_owned()), NOW_MS);
     assert_eq!(model.composer.context_id.text(), "a b");
+}
+
+#[test]
+fn a_draft_is_not_lost_to_one_slip_and_the_same_key_again_leaves() {
+    for key in ["q", "<ctrl-c>"] {
+        let mut model = model(snapshot());
+        feed(&mut model, "nhalf a thought<esc>");
+        feed(&mut model, key);
+        assert_eq!(model.exit, Exit::Warned);
+        feed(&mut model, "j");
+        assert_eq!(model.exit, Exit::Stay, "another key was no wish to leave");
+        feed(&mut model, key);
+        feed(&mut model, key);
+        assert_eq!(model.exit, Exit::Leave);
+    }
+}
+
+#[test]
+fn what_an_event_says_is_not_said_twice_and_an_empty_reply_is_named() {
+    let mut model = model(snapshot());
+    feed(&mut model, "2<enter>");
+    let together = |seq, kind, part| crate::control::TranscriptLine {
+        event: Some(7),
+        ..line(seq, kind, vec![part])
+    };
+    let request = json!({"data": {"kind": "permission_request", "request_id": "r", "tool": "Bash",
+        "arguments": {"command": "ls"}, "choices": ["allow", "deny"], "expires_at": "2026-03-01T12:05:00Z"}});
+    let call = json!({"data": {"kind": "tool_call", "call_id": "c", "tool": "Bash", "arguments": {"command": "ls"}}});
+    let lines = vec![
+        line(1, LineKind::Event, vec![call]),
+        together(2, LineKind::Message, json!({"text": "May it use Bash?"})),
+        together(3, LineKind::Event, request),
+        line(
+            4,
+            LineKind::Message,
+            vec![json!({"text": "a word of its own"})],
+        ),
+        delta(5, "\n\n"),
+        line(6, LineKind::Reply, vec![json!({"text": ""})]),
+    ];
+    stream_lines(&mut model, lines);
+    let shown = screen(&mut model, 80, 24);
+    assert!(!shown.contains("May it use"), "{shown}");
+    assert!(shown.contains("? asks for permission: Bash\n"), "{shown}");
+    assert!(
+        shown.contains("a word of its own\n · the reply is empty"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_dispatch_that_waits_says_what_for() {
+    let mut all = snapshot();
+    all.dispatches = vec![dispatch(1, "construct", DispatchState::Queued)];
+    let peer = all
+        .peers
+        .iter_mut()
+        .find(|peer| peer.name == name("construct"));
+    peer.expect("a peer").reason = Some("connection refused".into());
+    let mut model = model(all);
+    feed(&mut model, "2<enter>");
+    let shown = screen(&mut model, 80, 24);
+    assert!(shown.contains(" · not sent yet\n"), "{shown}");
+    assert!(
+        shown.contains("✗ construct is unreachable: connection refused"),
+        "{shown}"
+    );
 }

@@ -92,22 +92,17 @@ pub(super) fn lines(
         && stream.id() == dispatch_id
     {
         for (i, line) in lines.iter().enumerate() {
+            let next = lines.get(i + 1);
+            let is_said = |line: &TranscriptLine| next.is_some_and(|next| line.is_said_by(next));
             if line.seq >= stream.next_seq {
                 stream.next_seq = line.seq + 1;
-                if line.dispatch_id == dispatch_id && !is_told_by(line, lines.get(i + 1)) {
+                if line.dispatch_id == dispatch_id && !is_said(line) {
                     take(stream, line);
                 }
             }
         }
     }
     Vec::new()
-}
-
-/// Whether a message only says in words, for clients that do not know our events, what the event behind it says.
-fn is_told_by(line: &TranscriptLine, next: Option<&TranscriptLine>) -> bool {
-    let is_theirs = line.kind == LineKind::Message && line.direction == Direction::In;
-    let same = |next: &TranscriptLine| next.kind == LineKind::Event && next.event == line.event;
-    is_theirs && line.event.is_some() && next.is_some_and(same)
 }
 
 fn take(stream: &mut StreamModel, line: &TranscriptLine) {

@@ -85,6 +85,16 @@ fn the_line_with_the_state_comes_last() {
 }
 
 #[test]
+fn the_last_event_is_the_line_that_grows_and_then_the_replys_first() {
+    let mut bodies = vec![working(), delta("the fir"), delta("st line\nthe se")];
+    assert_eq!(see_all(&bodies).0.last(), "the se");
+    bodies.push(delta("cond\n\n"));
+    assert_eq!(see_all(&bodies).0.last(), "the second");
+    bodies.push(reply("\nthe first line\nthe second"));
+    assert_eq!(see_all(&bodies).0.last(), "the first line");
+}
+
+#[test]
 fn nothing_follows_an_end() {
     let mut bodies = hello();
     bodies.push(working());
