@@ -105,7 +105,7 @@ pub(crate) async fn dispatch_id(session: &Session, text: &str) -> Result<Dispatc
         let id = id.to_string();
         id.starts_with(&part) || id.ends_with(&part)
     };
-    only(text, ids.filter(named).collect())
+    only(text, &ids.filter(named).collect::<Vec<_>>())
 }
 
 /// The newest dispatches, newest first.
@@ -117,8 +117,8 @@ pub(crate) async fn newest(session: &Session) -> Result<Vec<DispatchView>, Failu
     }
 }
 
-fn only(text: &str, found: Vec<DispatchId>) -> Result<DispatchId, Failure> {
-    match found.as_slice() {
+fn only(text: &str, found: &[DispatchId]) -> Result<DispatchId, Failure> {
+    match found {
         [one] => Ok(*one),
         [] => Err(no_dispatch_id(format!(
             "None of the newest {SEARCHED} dispatches has an id that begins or ends with {text}."
@@ -171,13 +171,13 @@ mod tests {
     #[test]
     fn a_part_of_an_id_must_fit_one_dispatch() {
         let (a, b) = (DispatchId::mint(), DispatchId::mint());
-        assert_eq!(only("0193", vec![a]).unwrap(), a);
-        let none = only("0193", Vec::new()).unwrap_err();
+        assert_eq!(only("0193", &[a]).unwrap(), a);
+        let none = only("0193", &[]).unwrap_err();
         assert_eq!(
             none.message,
             "None of the newest 1000 dispatches has an id that begins or ends with 0193."
         );
-        let both = only("0193", vec![a, b]).unwrap_err();
+        let both = only("0193", &[a, b]).unwrap_err();
         assert_eq!(
             both.message,
             format!("0193 fits 2 dispatches, such as {a} and {b}.")

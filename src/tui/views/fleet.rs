@@ -7,7 +7,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
 use crate::control::{FleetSnapshot, PeerView, TrustView};
-use crate::domain::SafeText;
+use crate::domain::{DispatchState, SafeText};
 use crate::tui::format;
 use crate::tui::model::{Link, Model};
 use crate::tui::theme::{Role, Theme};
@@ -17,6 +17,8 @@ use super::pieces::{self, Selected, line, pad, span};
 
 /// Rows of the detail below the list; without this much room beside it the list has all.
 const DETAIL_ROWS: u16 = 10;
+/// What it keeps of them when the list is long: health, budget, permissions.
+const DETAIL_ROWS_LEAST: u16 = 7;
 const NAME: usize = 15;
 pub(super) const HEALTH: usize = 14;
 const BUDGET: usize = 13;
@@ -34,14 +36,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Them
         no_peers(frame, area, theme);
         return;
     }
-    let (list, detail) = panes(area);
+    let (list, detail) = panes(area, model.peers().len());
     peers(frame, list, (model, snapshot), theme);
     if let (Some(peer), Some(detail)) = (model.peer(), detail) {
         super::peer::draw(frame, detail, (model, snapshot, peer), theme);
     }
 }
 
-fn panes(area: Rect) -> (Rect, Option<Rect>) {
+fn panes(area: Rect, peers: usize) -> (Rect, Option<Rect>) {
     if area.width >= TWO_PANES {
         let [list, detail] =
             Layout::horizontal([Constraint::Percentage(60), Constraint::Percentage(40)])
@@ -49,8 +51,12 @@ fn panes(area: Rect) -> (Rect, Option<Rect>) {
                 .areas(area);
         (list, Some(detail))
     } else if area.height >= DETAIL_ROWS + 5 {
+        // The detail gives rows to a list that has no room, a title and a heading above it.
+        let wanted = u16::try_from(peers + 2).unwrap_or(u16::MAX);
+        let rows = area.height.saturating_sub(wanted);
+        let rows = rows.clamp(DETAIL_ROWS_LEAST, DETAIL_ROWS);
         let [list, detail] =
-            Layout::vertical([Constraint::Min(5), Constraint::Length(DETAIL_ROWS)]).areas(area);
+            Layout::vertical([Constraint::Min(5), Constraint::Length(rows)]).areas(area);
         (list, Some(detail))
     } else {
         (area, None)
@@ -198,8 +204,10 @@ pub(super) fn mode(peer: &PeerView) -> &'static str {
 }
 
 fn last_event(snapshot: &FleetSnapshot, peer: &PeerView) -> String {
-    let mut all = snapshot.dispatches.iter();
-    let Some(dispatch) = all.find(|dispatch| dispatch.peer == peer.name) else {
+    let all = || snapshot.dispatches.iter().filter(|d| d.peer == peer.name);
+    // What waits for a person comes before what is newer.
+    let asks = all().find(|dispatch| dispatch.state == DispatchState::InputRequired);
+    let Some(dispatch) = asks.or_else(|| all().next()) else {
         return "–".to_owned();
     };
     let sign = format::state(dispatch.state);
