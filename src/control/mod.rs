@@ -7,20 +7,31 @@
 //! [`Response`]s of the same id, of which the last is `Done` or `Failed`.
 
 mod client;
+mod command;
+mod dispatch_view;
 mod env;
 mod frame;
 mod launch;
-mod line;
+mod peer_view;
+mod protocol;
+mod snapshot;
 mod socket_path;
 mod target;
-mod types;
+mod transcript_line;
 
 pub use client::{AnswerStream, ControlHandle};
+pub use command::{Command, SubmitRequest};
+pub use dispatch_view::{DispatchDetail, DispatchView};
 pub use frame::{LineReader, line_reader, to_line};
 pub use launch::{DaemonReport, report_path};
+pub use peer_view::{Amounts, BudgetView, DaemonView, PeerView, StatusView};
+pub use protocol::{Answer, Hello, PROTOCOL, Request, Response};
+pub use snapshot::{
+    FleetSnapshot, Notice, NoticeLevel, SNAPSHOT_DISPATCHES, SNAPSHOT_NOTICES, TrustView,
+};
 pub use socket_path::SocketPath;
 pub use target::{Places, Target};
-pub use types::*;
+pub use transcript_line::{Direction, LineKind, TranscriptLine, TranscriptView};
 
 /// Longest line either side accepts: the largest message (1 MiB) inside an envelope, with room for escapes.
 pub const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;

@@ -1,0 +1,126 @@
+//! What a client can want.
+//!
+//! Owns: [`Command`] and [`SubmitRequest`]. Nothing in them is validated: the daemon does that.
+
+use fleet_a2a::ext::Decision;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::{DispatchId, DispatchState, PeerName};
+
+/// What a client can want.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Command {
+    /// Everything a console shows; answered by [`Answer::Snapshot`], once, or again at each change.
+    Snapshot {
+        /// Go on sending until the connection closes.
+        follow: bool,
+    },
+    /// Store and run a dispatch; answered by [`Answer::Dispatch`] when stored. Idempotent on the id.
+    Submit(SubmitRequest),
+    /// Answered by [`Answer::Dispatch`] at each change until the end (or once it is final already).
+    Wait {
+        /// Which.
+        dispatch_id: DispatchId,
+    },
+    /// Answered by [`Answer::Dispatch`].
+    Show {
+        /// Which.
+        dispatch_id: DispatchId,
+    },
+    /// Answered by [`Answer::Dispatches`], newest first.
+    List {
+        /// Only this peer's.
+        peer: Option<PeerName>,
+        /// At most so many.
+        limit: u32,
+    },
+    /// Ask for the end of a dispatch; answered by [`Answer::Dispatch`] when the wish is stored.
+    Cancel {
+        /// Which.
+        dispatch_id: DispatchId,
+    },
+    /// Answer a permission request; answered by [`Answer::Dispatch`] when stored.
+    AnswerPermission {
+        /// Which dispatch.
+        dispatch_id: DispatchId,
+        /// Which request; `None` means the only open one.
+        request_id: Option<String>,
+        /// Yes or no.
+        decision: Decision,
+        /// Told to the agent with a denial.
+        reason: Option<String>,
+    },
+    /// A person decides about an `unknown` dispatch.
+    Resolve {
+        /// Which.
+        dispatch_id: DispatchId,
+        /// `completed`, `failed` or `canceled`.
+        state: DispatchState,
+    },
+    /// The lines of a dispatch's transcript from a sequence number on; answered by [`Answer::Lines`], batch by batch.
+    Follow {
+        /// Which.
+        dispatch_id: DispatchId,
+        /// The first sequence number wanted.
+        from_seq: u64,
+        /// Wait for further lines until the dispatch has ended.
+        follow: bool,
+    },
+    /// Write, start and prove receivers; answered by [`Answer::Peers`].
+    Deploy {
+        /// Which; empty with `all`.
+        peers: Vec<PeerName>,
+        /// Every receiver of the fleet.
+        all: bool,
+    },
+    /// Start receivers that were deployed; deploys those that were not.
+    Start {
+        /// Which.
+        peers: Vec<PeerName>,
+        /// Every receiver of the fleet.
+        all: bool,
+    },
+    /// Drain and stop receivers; they stay stopped until started or needed.
+    Stop {
+        /// Which.
+        peers: Vec<PeerName>,
+        /// Every receiver of the fleet.
+        all: bool,
+    },
+    /// Answered by [`Answer::Status`].
+    Status,
+    /// Answered by [`Answer::Budgets`].
+    Budgets {
+        /// Only this peer's.
+        peer: Option<PeerName>,
+    },
+    /// Answered by [`Answer::Transcripts`].
+    Transcripts {
+        /// Only this peer's.
+        peer: Option<PeerName>,
+    },
+    /// What fleet.toml would run and whether it is accepted; answered by [`Answer::Trust`].
+    Trust {
+        /// Accept the file whose hash is given; anything else is only shown.
+        accept: Option<String>,
+    },
+    /// Stop the daemon; receivers go on.
+    StopDaemon,
+}
+
+/// A dispatch as a client asks for it. Everything in it is unvalidated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SubmitRequest {
+    /// Minted by the client.
+    pub dispatch_id: DispatchId,
+    /// To whom.
+    pub peer: String,
+    /// The contract in its JSON form: instruction, context, expected_output, reply_to, deadline_s.
+    pub contract: Value,
+    /// The conversation, if the person named one.
+    pub context_id: Option<String>,
+    /// A second run of the same content is meant.
+    pub again: bool,
+}

@@ -1,0 +1,78 @@
+//! The envelope: what the first line of a client says, and what carries commands and answers.
+//!
+//! Owns: [`Hello`], [`Request`], [`Response`] and [`Answer`]. Does not own: what is asked and answered, see the files beside it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    BudgetView, Command, DispatchView, FleetSnapshot, Notice, PeerView, StatusView, TranscriptLine,
+    TranscriptView, TrustView,
+};
+use crate::domain::Failure;
+
+/// Bumped when a client and a daemon of different builds could misunderstand each other.
+pub const PROTOCOL: u32 = 1;
+
+/// The first line of a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// The client's version, for the message when they do not fit.
+    pub version: String,
+    /// The fleet.toml the client means, absolute; another than the daemon's is refused.
+    pub config: String,
+    /// Whether that file was named by `--config` or found in the user's own directory: then it counts as accepted.
+    pub config_is_explicit: bool,
+}
+
+/// A numbered command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Chosen by the client; answers carry it.
+    pub id: u64,
+    /// What is wanted.
+    pub command: Command,
+    /// Environment of the client that receivers started by this command get, names already chosen by the client.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<(String, String)>,
+}
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Response {
+    /// The request's.
+    pub id: u64,
+    /// What.
+    pub body: Answer,
+}
+
+/// What the daemon can say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", content = "value", rename_all = "snake_case")]
+pub enum Answer {
+    /// See [`Command::Snapshot`].
+    Snapshot(Box<FleetSnapshot>),
+    /// One dispatch as it stands.
+    Dispatch(Box<DispatchView>),
+    /// Several.
+    Dispatches(Vec<DispatchView>),
+    /// Peers as they stand.
+    Peers(Vec<PeerView>),
+    /// The daemon and its peers.
+    Status(Box<StatusView>),
+    /// Budgets.
+    Budgets(Vec<BudgetView>),
+    /// Transcripts, newest first.
+    Transcripts(Vec<TranscriptView>),
+    /// Lines of one transcript, as they stand in the file.
+    Lines(Vec<TranscriptLine>),
+    /// What fleet.toml would run.
+    Trust(Box<TrustView>),
+    /// Something worth a toast.
+    Notice(Notice),
+    /// That was all.
+    Done,
+    /// It could not be done.
+    Failed(Failure),
+}
