@@ -5,6 +5,7 @@
 
 mod ability;
 mod actor;
+mod bring_up;
 mod deploy;
 mod foreign;
 mod machine;

@@ -8,17 +8,16 @@ use std::time::Duration;
 use fleet_a2a::clock;
 use fleet_receivers::child;
 use fleet_receivers::config::ReceiverConfig;
-use fleet_receivers::folder::{self, Identity};
-use tokio::time::Instant;
+use fleet_receivers::folder::Identity;
 
 use super::Parts;
 use super::ability::{refuse_unable, unable, undecided};
 use super::actor::STOP_TIMEOUT;
-use super::deploy::{Plan, receiver_dir};
-use super::machine::{Event, Failures, Life, Machine, Next};
+use super::deploy::receiver_dir;
+use super::machine::{Event, Failures, Life, Machine};
 use super::process::Exit;
 use super::prove::prove;
-use super::start::{Running, adopt, start};
+use super::start::{Running, adopt};
 use super::status::StatusCell;
 use crate::config::ReceiverPeer;
 use crate::control::NoticeLevel;
@@ -30,11 +29,6 @@ use crate::domain::{Failure, Health, PeerName};
 const PROBES_BEFORE_DEATH: u32 = 3;
 /// Between those probes when work waits for the answer.
 const PROBE_AGAIN: Duration = Duration::from_millis(200);
-/// How long a started receiver may take to know whether its agent can work: the program is asked twice at once, 0.3 s as a
-/// rule, and is given up after 5 s.
-const VERDICT_TIMEOUT: Duration = Duration::from_secs(6);
-/// Between two looks meanwhile.
-const VERDICT_POLL: Duration = Duration::from_millis(25);
 /// How long a killed process may take to be gone.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -47,12 +41,12 @@ pub(super) struct Receiver {
     pub(super) machine: Machine,
     pub(super) running: Option<Running>,
     /// Ask it again before the next use.
-    doubted: bool,
-    failed_probes: u32,
+    pub(super) doubted: bool,
+    pub(super) failed_probes: u32,
 }
 
 /// What the file says of it now.
-type Wanted<'a> = (&'a Fleet, &'a ReceiverPeer);
+pub(super) type Wanted<'a> = (&'a Fleet, &'a ReceiverPeer);
 
 impl Receiver {
     pub(super) fn new(name: PeerName, parts: Arc<Parts>, status: Arc<StatusCell>) -> Self {
@@ -298,111 +292,6 @@ impl Receiver {
         if let Err(failure) = self.start((&fleet, receiver), &ClientEnv::new()).await {
             tracing::warn!(peer = %self.name, %failure, "a receiver could not be started again");
         }
-    }
-
-    async fn start(&mut self, wanted: Wanted<'_>, env: &ClientEnv) -> Result<(), Failure> {
-        let jitter = rand::random::<f64>();
-        match self.machine.step(Event::Wanted, clock::now_ms(), jitter) {
-            Next::Nothing => {}
-            Next::Refuse(reason) => return Err(self.parked(&reason)),
-            Next::Start(wait) => tokio::time::sleep(wait).await,
-        }
-        self.status.change(|status| {
-            status.health = Health::Starting;
-            status.reason = None;
-        });
-        // A daemon that was killed may have left one that this one has not seen yet; two never run at a time.
-        if let Some(known) = self.known_deployment()
-            && let Some(running) = adopt(&self.parts.client, known).await
-        {
-            self.proven(running).await;
-            return Ok(());
-        }
-        let deployed = self.plan(wanted).deploy(&self.parts.store, env).await;
-        let deployed = match deployed {
-            Ok(deployed) => deployed,
-            Err(failure) => {
-                self.record_failure(&failure.message).await;
-                self.show_stopped(None);
-                return Err(failure);
-            }
-        };
-        child::sweep(&deployed.config.receiver_id, None).await;
-        let port = deployed.config.bind.port();
-        match start(&self.parts.target.program, &self.parts.client, deployed).await {
-            Ok(running) => {
-                self.proven(running).await;
-                Ok(())
-            }
-            Err(why) => {
-                // It may have ended because one of an earlier daemon was a moment faster.
-                if let Some(known) = self.known_deployment()
-                    && let Some(running) = adopt(&self.parts.client, known).await
-                {
-                    self.proven(running).await;
-                    return Ok(());
-                }
-                self.record_failure(&why).await;
-                self.show_stopped(Some(port));
-                Err(self.failed(&why))
-            }
-        }
-    }
-
-    async fn proven(&mut self, running: Running) {
-        let identity = running.identity.clone();
-        self.running = Some(running);
-        self.machine.step(Event::Proven, clock::now_ms(), 0.0);
-        self.doubted = false;
-        self.failed_probes = 0;
-        self.store_row(|row| {
-            row.should_run = true;
-            row.pid = Some(identity.pid);
-            row.start_time = Some(identity.start_time);
-            row.boot_id = Some(identity.boot_id.clone());
-            row.instance = Some(identity.instance.clone());
-        })
-        .await;
-        self.show_running();
-        self.await_verdict().await;
-    }
-
-    /// A receiver that has just started still asks its agent's program whether it is there and logged in. Until it knows,
-    /// nothing is sent to it: what is missing is told before a turn is tried.
-    async fn await_verdict(&mut self) {
-        let give_up = Instant::now() + VERDICT_TIMEOUT;
-        while let Some(running) = &mut self.running
-            && undecided(&running.health)
-            && Instant::now() < give_up
-        {
-            tokio::time::sleep(VERDICT_POLL).await;
-            let asked = prove(&self.parts.client, &running.deployed, &running.identity).await;
-            // One that does not answer is found dead by whoever needs it next.
-            let Ok(health) = asked else { return };
-            running.health = health;
-            self.show_running();
-        }
-    }
-
-    fn plan<'a>(&'a self, (fleet, receiver): Wanted<'a>) -> Plan<'a> {
-        Plan {
-            fleet: &fleet.config.name,
-            peer: &self.name,
-            receiver,
-            bands: &fleet.config.bands,
-            state_dir: &self.parts.target.state_dir,
-        }
-    }
-
-    fn known_deployment(&self) -> Option<super::deploy::Deployed> {
-        let dir = receiver_dir(&self.parts.target.state_dir, &self.name);
-        let (config, token) = folder::load(&dir).ok()?;
-        Some(super::deploy::Deployed {
-            env: folder::read_env(&dir).ok().flatten().unwrap_or_default(),
-            dir,
-            config,
-            token,
-        })
     }
 }
 
