@@ -17,6 +17,9 @@ use super::error::ClientError;
 
 /// Longest wait for a TCP and TLS connection: a peer on the same continent needs a tenth.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an unused connection is kept: shorter than our receivers keep it (5 s), so that none closes just as a message
+/// is written to it.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Longest wait for the answer to a call that does not wait for work.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Before the first reconnection of a subscription; it doubles. A receiver restarts in less.
@@ -57,6 +60,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .no_proxy()
             .build()
             .map_err(|e| ClientError::Unusable(format!("the HTTP client cannot start: {e}")))?;

@@ -15,7 +15,8 @@ use fleet_a2a::{ContextId, MessageId, TaskId};
 use futures::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
-use super::limits::{Limits, remaining};
+use super::begun::{Begun, machine_of};
+use super::limits::remaining;
 use super::live::{Control, LiveMap, Progress};
 use super::log::TurnLog;
 use super::machine::{Effect, End, Input, Machine};
@@ -40,6 +41,16 @@ pub(crate) struct Job {
     pub(crate) work: Work,
     pub(crate) control: mpsc::Receiver<Control>,
     pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) start: Start,
+}
+
+/// How a turn starts.
+#[derive(Debug)]
+pub(crate) enum Start {
+    /// It waits for a place.
+    Waiting,
+    /// WORKING is committed, and this is its place.
+    Begun(Box<Begun>),
 }
 
 /// Removes a task from the live map when its driver is gone, however it went.
@@ -88,17 +99,16 @@ pub(crate) async fn drive(job: Job) {
         work,
         mut control,
         progress,
+        start,
     } = job;
     let _guard = LiveGuard(shared.live.clone(), row.id.clone());
-    let limits: Limits = serde_json::from_str(&row.limits_json).unwrap_or_default();
     let prompt = fold(&work.dispatch.contract);
+    let (machine, place) = match start {
+        Start::Waiting => (machine_of(&shared, &row, &prompt), None),
+        Start::Begun(begun) => (begun.machine, Some(begun.place)),
+    };
     let mut driver = Driver {
-        machine: Machine::new(
-            limits,
-            row.deadline_at_ms,
-            shared.config.permission_timeout_s,
-            &prompt,
-        ),
+        machine,
         log: TurnLog::new(
             shared.store.clone(),
             row.id.clone(),
@@ -114,8 +124,15 @@ pub(crate) async fn drive(job: Job) {
         context: row.context_id,
         shared,
     };
+    if let Some(_place) = place {
+        return driver.work(&mut control, &work, prompt).await;
+    }
     match driver.wait(&mut control).await {
-        Waited::Go(_place) => driver.work(&mut control, &work, prompt).await,
+        // WORKING is committed before the agent hears anything.
+        Waited::Go(_place) => match driver.log.begin(driver.machine.usage()).await {
+            Ok(()) => driver.work(&mut control, &work, prompt).await,
+            Err(error) => driver.finish(cannot_store(&error)).await,
+        },
         Waited::End(end) => driver.finish(*end).await,
         Waited::Leave => {}
     }
@@ -170,7 +187,7 @@ impl Driver {
     /// Runs the adapter, then ends the task, whatever happened.
     async fn work(&mut self, control: &mut mpsc::Receiver<Control>, work: &Work, prompt: String) {
         let spawner = self.shared.spawner(&self.task);
-        let turn = match self.begin(work, prompt).await {
+        let turn = match self.turn(work, prompt).await {
             Ok(session) => Turn {
                 spawner: spawner.clone(),
                 ..session
@@ -190,10 +207,9 @@ impl Driver {
         self.finish(end).await;
     }
 
-    /// Commits WORKING before the agent hears anything.
-    async fn begin(&mut self, work: &Work, prompt: String) -> Result<Turn, StoreError> {
+    /// What the agent is to do.
+    async fn turn(&self, work: &Work, prompt: String) -> Result<Turn, StoreError> {
         let session = self.shared.store.session(&self.context).await?;
-        self.log.begin(self.machine.usage()).await?;
         Ok(Turn {
             task: self.task.clone(),
             context: self.context.clone(),

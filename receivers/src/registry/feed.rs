@@ -32,6 +32,18 @@ enum Source {
     Ended,
 }
 
+/// Where the next event is.
+enum Look {
+    /// At hand.
+    Ready,
+    /// Everything was told, and the task has ended.
+    Told,
+    /// Not committed yet.
+    Wait,
+    /// In the log.
+    Read { ended: bool },
+}
+
 impl Feed {
     /// What follows event `after` of a task; `progress` while its turn is under way.
     pub(crate) fn new(
@@ -56,9 +68,14 @@ impl Feed {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event));
             }
-            let ended = match &mut self.source {
-                Source::Live(progress) => progress.borrow_and_update().state.is_terminal(),
-                Source::Ended => true,
+            let ended = match self.look() {
+                Look::Ready => continue,
+                Look::Told => return Ok(None),
+                Look::Wait => {
+                    self.more().await;
+                    continue;
+                }
+                Look::Read { ended } => ended,
             };
             let events = self
                 .store
@@ -72,12 +89,40 @@ impl Feed {
             if ended {
                 return Ok(None);
             }
-            if let Source::Live(progress) = &mut self.source
-                && progress.changed().await.is_err()
-            {
-                // The turn is gone; what it committed last is read once more.
-                self.source = Source::Ended;
-            }
+            self.more().await;
+        }
+    }
+
+    /// What is in memory: the log need not be read for what was just committed, nor to learn that nothing was.
+    fn look(&mut self) -> Look {
+        let Source::Live(progress) = &mut self.source else {
+            return Look::Read { ended: true };
+        };
+        let progress = progress.borrow_and_update();
+        let ended = progress.state.is_terminal();
+        if self.cursor >= progress.seq {
+            return if ended { Look::Told } else { Look::Wait };
+        }
+        let newest = &progress.newest;
+        if newest
+            .first()
+            .is_none_or(|first| first.seq > self.cursor + 1)
+        {
+            return Look::Read { ended };
+        }
+        let news = newest.iter().filter(|event| event.seq > self.cursor);
+        self.ready.extend(news.cloned());
+        self.cursor = progress.seq;
+        Look::Ready
+    }
+
+    /// Waits until more was committed.
+    async fn more(&mut self) {
+        if let Source::Live(progress) = &mut self.source
+            && progress.changed().await.is_err()
+        {
+            // The turn is gone; what it committed last is read once more.
+            self.source = Source::Ended;
         }
     }
 }

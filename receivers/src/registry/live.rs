@@ -10,18 +10,32 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::answer::Answer;
 use super::refused::Refused;
-use crate::store::{StoredMessage, TaskState};
+use crate::store::{EventRow, StoredMessage, TaskRow, TaskState};
 
 /// Orders a turn may have waiting: answers and cancels of impatient people.
 pub(crate) const CONTROL_QUEUE: usize = 16;
 
 /// How far a task has got: what is committed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Progress {
     /// Its latest event.
     pub(crate) seq: i64,
     /// Its state.
     pub(crate) state: TaskState,
+    /// The events of the last commit, so that those who follow closely need not read them back; at most one batch and a
+    /// reply.
+    pub(crate) newest: Arc<Vec<EventRow>>,
+}
+
+impl Progress {
+    /// As a row says it.
+    pub(crate) fn of(row: &TaskRow) -> Self {
+        Self {
+            seq: row.last_seq,
+            state: row.state,
+            newest: Arc::default(),
+        }
+    }
 }
 
 /// What others want of a turn.

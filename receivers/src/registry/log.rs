@@ -3,6 +3,8 @@
 //! Owns: turning items into stored events in their order, with the usage on the last of each commit. Nothing is told to
 //! anybody before it is committed.
 
+use std::sync::Arc;
+
 use fleet_a2a::clock::now_ms;
 use fleet_a2a::ext::{FleetEvent, Usage};
 use fleet_a2a::{ContextId, TaskId};
@@ -14,7 +16,7 @@ use super::batch::{Batch, Item};
 use super::live::Progress;
 use super::machine::End;
 use super::wire::{Piece, Wire, end_event};
-use crate::store::{Append, StatusChange, Store, StoreError, StoredMessage, TaskState};
+use crate::store::{Append, EventRow, StatusChange, Store, StoreError, StoredMessage, TaskState};
 
 /// The log of one turn.
 #[derive(Debug)]
@@ -181,8 +183,13 @@ impl TurnLog {
             return Ok(());
         }
         let seq = self.store.append(&self.task, &add).await?;
+        let first = seq + 1 - i64::try_from(add.events.len()).unwrap_or(seq);
+        let newest = (first..).zip(add.events);
+        let newest = newest.map(|(seq, (_, json))| EventRow { seq, json });
+        let newest = Arc::new(newest.collect());
         self.progress.send_modify(|progress| {
             progress.seq = seq;
+            progress.newest = newest;
             if let Some(change) = &add.status {
                 progress.state = change.state;
             }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod batch;
+mod begun;
 mod drive;
 mod feed;
 mod limits;
@@ -45,6 +46,9 @@ use crate::store::{PageAfter, Store, StoreError, TaskFilter, TaskRow, TaskState}
 
 /// Longest wait for a cancelled turn to end: its grace, the sweep of its processes, and a commit.
 const CANCEL_WAIT: Duration = Duration::from_secs(5);
+
+/// The number of the event that is the task itself.
+const FIRST_EVENT: i64 = 1;
 
 /// The door to the tasks. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -97,16 +101,36 @@ impl Registry {
 
     /// Takes a message: a new task, a known one, or the answer to a question. It is stored when this returns.
     pub(crate) async fn send(&self, message: Message) -> Result<TaskId, Refused> {
+        self.take(message).await.map(|(task, _)| task)
+    }
+
+    /// The same, and follows the task. The first frame of a new one is its first event, as it was committed.
+    pub(crate) async fn send_and_follow(&self, message: Message) -> Result<Subscription, Refused> {
+        let (task, event) = self.take(message).await?;
+        let Some(event) = event else {
+            return self.follow(&task, Since::Snapshot).await;
+        };
+        // A turn that is gone by now has everything in the log.
+        let progress = self.shared.live.get(&task).map(|live| live.progress);
+        Ok(Subscription {
+            first: Some((FIRST_EVENT, event)),
+            feed: Feed::new(self.store().clone(), task, FIRST_EVENT, progress),
+        })
+    }
+
+    /// The task of a message, and its first event if the message made it.
+    async fn take(&self, message: Message) -> Result<(TaskId, Option<String>), Refused> {
         let incoming = Incoming::read(message)?;
         match self.order(incoming.clone()).await? {
-            Taken::Task(task) => Ok(task),
+            Taken::New(task, event) => Ok((task, Some(event))),
+            Taken::Task(task) => Ok((task, None)),
             Taken::Answer(task) => {
                 let answer = Answer::read(&incoming.message)?;
                 match self.answer(&task, incoming.clone(), answer).await {
-                    Ok(()) => Ok(task),
+                    Ok(()) => Ok((task, None)),
                     // Meanwhile a repeat of this message may have answered: then the store knows it.
                     Err(refused) => match self.order(incoming).await? {
-                        Taken::Task(task) => Ok(task),
+                        Taken::New(task, _) | Taken::Task(task) => Ok((task, None)),
                         Taken::Answer(_) => Err(refused),
                     },
                 }

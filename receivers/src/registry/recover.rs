@@ -64,10 +64,7 @@ async fn end(
         // Only a task that never began has none.
         .unwrap_or_default();
     tracing::info!(task = %row.id, age_ms = now_ms() - row.accepted_at_ms, "ended a task of the last process");
-    let (progress, _) = tokio::sync::watch::channel(Progress {
-        seq: row.last_seq,
-        state: row.state,
-    });
+    let (progress, _) = tokio::sync::watch::channel(Progress::of(&row));
     let mut log = TurnLog::new(work.shared.store.clone(), row.id, row.context_id, progress);
     let end = End {
         state: TaskState::Failed,

@@ -12,7 +12,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::drive::{Job, drive};
+use super::begun::Begun;
+use super::drive::{Job, Start, drive};
 use super::limits::{Limits, deadline_at_ms};
 use super::live::{CONTROL_QUEUE, Live, Progress};
 use super::message::{Incoming, Work};
@@ -40,6 +41,8 @@ pub(crate) struct Order {
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Taken {
+    /// It made this task; beside it event 1, the task itself.
+    New(TaskId, String),
     /// It is this task's.
     Task(TaskId),
     /// It answers this task's question; the turn itself must take it.
@@ -124,20 +127,30 @@ impl WorkLoop {
             return verdict(store.accept(&incoming.stored, None).await?);
         }
         let work = Work::read(&incoming, self.shared.config.max_deadline_s)?;
-        let task = self.row(&incoming, &work);
+        let mut task = self.row(&incoming, &work);
         let wire = Wire::new(task.id.clone(), task.context_id.clone());
         let status = Wire::status(TaskState::Submitted, task.accepted_at_ms);
         let message = serde_json::to_value(&incoming.message).unwrap_or_default();
+        let (start, begun_json) = match Begun::at_once(&self.shared, &mut task, &work) {
+            Some((begun, event)) => (Start::Begun(begun), Some(event)),
+            None => (Start::Waiting, None),
+        };
         let newcomer = Newcomer {
             event_json: wire.task(&status, &message).to_string(),
+            begun_json,
             task,
             max_open: MAX_OPEN_TASKS,
         };
         match store.accept(&incoming.stored, Some(&newcomer)).await? {
             Accepted::Created => {
                 let id = newcomer.task.id.clone();
-                self.start(newcomer.task, work);
-                Ok(Taken::Task(id))
+                let first = newcomer.event_json.clone();
+                let progress = Progress {
+                    newest: Arc::new(newcomer.events()),
+                    ..Progress::of(&newcomer.task)
+                };
+                self.start_from((newcomer.task, progress), work, start);
+                Ok(Taken::New(id, first))
             }
             accepted => verdict(accepted),
         }
@@ -164,10 +177,12 @@ impl WorkLoop {
 
     /// Starts the driver of a task that is SUBMITTED.
     pub(crate) fn start(&mut self, row: TaskRow, work: Work) {
-        let (progress, follows) = watch::channel(Progress {
-            seq: row.last_seq,
-            state: row.state,
-        });
+        let progress = Progress::of(&row);
+        self.start_from((row, progress), work, Start::Waiting);
+    }
+
+    fn start_from(&mut self, (row, progress): (TaskRow, Progress), work: Work, start: Start) {
+        let (progress, follows) = watch::channel(progress);
         let (control, orders) = mpsc::channel(CONTROL_QUEUE);
         let live = Live {
             progress: follows,
@@ -180,6 +195,7 @@ impl WorkLoop {
             work,
             control: orders,
             progress,
+            start,
         }));
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::reply::Failed;
-use crate::registry::{Detail, Since, Subscription};
+use crate::registry::{Detail, Subscription};
 
 /// Reads the params of a send.
 pub(super) fn request(params: Value) -> Result<SendMessageRequest, Failed> {
@@ -53,6 +53,5 @@ pub(super) async fn send(app: &App, request: SendMessageRequest) -> Result<Value
 
 /// Takes the message and follows its task: its first frame is the task.
 pub(super) async fn stream(app: &App, request: SendMessageRequest) -> Result<Subscription, Failed> {
-    let task = app.registry.send(request.message).await?;
-    Ok(app.registry.follow(&task, Since::Snapshot).await?)
+    Ok(app.registry.send_and_follow(request.message).await?)
 }

@@ -5,7 +5,7 @@
 use fleet_a2a::{ContextId, MessageId, TaskId};
 use sqlx::{Row, Sqlite, Transaction};
 
-use super::rows::{self, TaskRow, TaskState};
+use super::rows::{self, EventRow, TaskRow, TaskState};
 use super::{Store, StoreError};
 
 /// A message as it is kept.
@@ -30,6 +30,8 @@ pub(crate) struct Newcomer {
     pub task: TaskRow,
     /// Event 1, the task itself.
     pub event_json: String,
+    /// Event 2, the change to WORKING, of a task that begins at once; then the row says so too.
+    pub begun_json: Option<String>,
     /// Open tasks that may be there at most.
     pub max_open: i64,
 }
@@ -60,6 +62,18 @@ pub(crate) enum Accepted {
     OtherContext(TaskId),
     /// Too many open tasks.
     Full,
+}
+
+impl Newcomer {
+    /// Its events as they stand in the log.
+    pub(crate) fn events(&self) -> Vec<EventRow> {
+        let all = [Some(&self.event_json), self.begun_json.as_ref()];
+        let json = all.into_iter().flatten().cloned();
+        (1..)
+            .zip(json)
+            .map(|(seq, json)| EventRow { seq, json })
+            .collect()
+    }
 }
 
 impl Store {
@@ -162,31 +176,37 @@ async fn admission(
     tx: &mut Transaction<'_, Sqlite>,
     new: &Newcomer,
 ) -> Result<Accepted, StoreError> {
-    let open = sqlx::query(
-        "SELECT id FROM tasks
-         WHERE context_id = ? AND state IN ('submitted', 'working', 'input_required')",
+    let row = sqlx::query(
+        "SELECT (SELECT id FROM tasks
+                 WHERE context_id = ? AND state IN ('submitted', 'working', 'input_required')) AS busy,
+                (SELECT count(*) FROM tasks
+                 WHERE state IN ('submitted', 'working', 'input_required')) AS open",
     )
     .bind(new.task.context_id.as_str())
-    .fetch_optional(&mut **tx)
+    .fetch_one(&mut **tx)
     .await?;
-    if let Some(row) = open {
+    if let Some(busy) = row.try_get::<Option<String>, _>("busy")? {
         return Ok(Accepted::Busy {
-            task: task_id(row.try_get("id")?)?,
+            task: task_id(busy)?,
             context: new.task.context_id.clone(),
         });
     }
-    let count: i64 = sqlx::query(
-        "SELECT count(*) FROM tasks WHERE state IN ('submitted', 'working', 'input_required')",
-    )
-    .fetch_one(&mut **tx)
-    .await?
-    .try_get(0)?;
-    Ok(if count >= new.max_open {
+    Ok(if row.try_get::<i64, _>("open")? >= new.max_open {
         Accepted::Full
     } else {
         Accepted::Created
     })
 }
+
+/// The task, its first event and its message, as one text: one trip to the database's thread. The parameters of all three
+/// count on; numbered ones with gaps would be bound wrongly.
+const INSERT: &str = "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+     INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?);
+     INSERT INTO events VALUES (?, 1, ?, 'task', ?)";
+/// The same of a task that begins at once, with event 2.
+const INSERT_BEGUN: &str = "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+     INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?);
+     INSERT INTO events VALUES (?, 1, ?, 'task', ?), (?, 2, ?, 'status', ?)";
 
 async fn insert(
     tx: &mut Transaction<'_, Sqlite>,
@@ -194,7 +214,8 @@ async fn insert(
     new: &Newcomer,
 ) -> Result<(), StoreError> {
     let task = &new.task;
-    sqlx::query("INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)")
+    let begun = new.begun_json.as_ref();
+    let mut query = sqlx::query(begun.map_or(INSERT, |_| INSERT_BEGUN))
         .bind(task.id.as_str())
         .bind(task.context_id.as_str())
         .bind(task.state.word())
@@ -204,15 +225,22 @@ async fn insert(
         .bind(task.accepted_at_ms)
         .bind(task.deadline_at_ms)
         .bind(task.changed_at_ms)
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query("INSERT INTO events VALUES (?, 1, ?, 'task', ?)")
+        .bind(task.last_seq)
+        .bind(message.message_id.as_str())
+        .bind(task.id.as_str())
+        .bind(&message.parts_hash)
+        .bind(message.context_given.as_ref().map(ContextId::as_str))
+        .bind(task.accepted_at_ms)
+        .bind(&message.json)
         .bind(task.id.as_str())
         .bind(task.accepted_at_ms)
-        .bind(&new.event_json)
-        .execute(&mut **tx)
-        .await?;
-    insert_message(tx, &task.id, message, task.accepted_at_ms).await
+        .bind(&new.event_json);
+    if let Some(begun) = begun {
+        let at_ms = task.changed_at_ms;
+        query = query.bind(task.id.as_str()).bind(at_ms).bind(begun);
+    }
+    query.execute(&mut **tx).await?;
+    Ok(())
 }
 
 pub(super) async fn insert_message(

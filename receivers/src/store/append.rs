@@ -3,11 +3,14 @@
 //! Owns: the numbering of events, and that nothing follows an end.
 
 use fleet_a2a::{ContextId, TaskId};
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, Row, Sqlite, Transaction};
 
 use super::accept::{StoredMessage, insert_message};
 use super::rows::TaskState;
 use super::{Store, StoreError};
+
+/// Events that one statement adds: a batch has fewer as a rule, and each number is a statement that is kept.
+const EVENTS_AT_ONCE: usize = 12;
 
 /// A new status, as GetTask is to show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,21 +52,18 @@ impl Store {
             return Err(StoreError::Ended);
         }
         let mut seq: i64 = row.try_get("last_seq")?;
-        for (kind, json) in &add.events {
-            seq += 1;
-            sqlx::query("INSERT INTO events VALUES (?, ?, ?, ?, ?)")
-                .bind(task.as_str())
-                .bind(seq)
-                .bind(add.at_ms)
-                .bind(*kind)
-                .bind(json)
-                .execute(&mut *tx)
-                .await?;
-        }
         if let Some(message) = &add.answer {
             insert_message(&mut tx, task, message, add.at_ms).await?;
         }
-        update(&mut tx, task, add, seq).await?;
+        let mut rest = add.events.as_slice();
+        loop {
+            let (now, later) = rest.split_at(rest.len().min(EVENTS_AT_ONCE));
+            seq = write(&mut tx, (task, seq), now, add).await?;
+            rest = later;
+            if rest.is_empty() {
+                break;
+            }
+        }
         tx.commit().await?;
         Ok(seq)
     }
@@ -78,7 +78,6 @@ impl Store {
         session: &str,
         at_ms: i64,
     ) -> Result<(), StoreError> {
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query(
             "INSERT INTO sessions VALUES (?, ?, ?) ON CONFLICT (context_id)
              DO UPDATE SET session_id = excluded.session_id, changed_at_ms = excluded.changed_at_ms",
@@ -86,33 +85,50 @@ impl Store {
         .bind(context.as_str())
         .bind(session)
         .bind(at_ms)
-        .execute(&mut *tx)
+        .execute(&self.writer)
         .await?;
-        tx.commit().await?;
         Ok(())
     }
 }
 
-async fn update(
+/// Adds events after `seq` and brings the task's row up to date; gives back the last number.
+async fn write(
     tx: &mut Transaction<'_, Sqlite>,
-    task: &TaskId,
+    (task, mut seq): (&TaskId, i64),
+    events: &[(&'static str, String)],
     add: &Append,
-    seq: i64,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE tasks SET last_seq = ?, usage_json = coalesce(?, usage_json) WHERE id = ?")
+) -> Result<i64, StoreError> {
+    let mut query = sqlx::query(AssertSqlSafe(statement(events.len())));
+    for (kind, json) in events {
+        seq += 1;
+        query = query
+            .bind(task.as_str())
+            .bind(seq)
+            .bind(add.at_ms)
+            .bind(*kind)
+            .bind(json);
+    }
+    let change = add.status.as_ref();
+    query
         .bind(seq)
         .bind(&add.usage_json)
+        .bind(change.map(|change| change.state.word()))
+        .bind(change.map(|change| &change.status_json))
+        .bind(change.map(|_| add.at_ms))
         .bind(task.as_str())
         .execute(&mut **tx)
         .await?;
-    if let Some(change) = &add.status {
-        sqlx::query("UPDATE tasks SET state = ?, status_json = ?, changed_at_ms = ? WHERE id = ?")
-            .bind(change.state.word())
-            .bind(&change.status_json)
-            .bind(add.at_ms)
-            .bind(task.as_str())
-            .execute(&mut **tx)
-            .await?;
+    Ok(seq)
+}
+
+/// Both steps as one text: each trip to the database's thread costs more than the step itself.
+fn statement(events: usize) -> String {
+    let update = "UPDATE tasks SET last_seq = ?, usage_json = coalesce(?, usage_json),
+         state = coalesce(?, state), status_json = coalesce(?, status_json),
+         changed_at_ms = coalesce(?, changed_at_ms) WHERE id = ?";
+    if events == 0 {
+        return update.to_owned();
     }
-    Ok(())
+    let rows = vec!["(?, ?, ?, ?, ?)"; events].join(", ");
+    format!("INSERT INTO events VALUES {rows}; {update}")
 }

@@ -21,7 +21,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Readers at a time.
 const READERS: u32 = 2;
 /// Page cache per connection, in KiB: small, because the receiver promises 12 MB.
-const CACHE_KIB: u32 = 512;
+const CACHE_KIB: u32 = 128;
 /// Schema steps in order; `user_version` counts those that were applied.
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
 
@@ -57,6 +57,7 @@ impl Store {
             .pragma("cache_size", format!("-{CACHE_KIB}"));
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
+            .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(options.clone())
@@ -65,6 +66,7 @@ impl Store {
             writer,
             readers: SqlitePoolOptions::new()
                 .max_connections(READERS)
+                .test_before_acquire(false)
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .connect_lazy_with(options.read_only(true)),

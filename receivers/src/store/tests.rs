@@ -33,6 +33,7 @@ fn newcomer(task: &str, context: &str) -> Newcomer {
             last_seq: 1,
         },
         event_json: "{\"task\":{}}".to_owned(),
+        begun_json: None,
         max_open: 3,
     }
 }
