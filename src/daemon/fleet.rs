@@ -2,8 +2,11 @@
 //!
 //! Owns: reading fleet.toml again when it changed, and whether it is accepted. Does not own: what follows from a change.
 
-use std::sync::Arc;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use fleet_a2a::clock;
 use tokio::sync::watch;
 
 use super::supervisor::check_built;
@@ -60,11 +63,39 @@ impl Fleet {
     }
 }
 
+/// How old a change must be before the times of a file tell it from a further one: some file systems count in seconds.
+const SETTLED_S: i64 = 3;
+
+/// What tells a file from a changed one without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    file: (u64, u64),
+    len: u64,
+    changed: (i64, i64),
+}
+
+impl Seen {
+    /// `None`: it cannot be told, or it changed only just now; then its content must be looked at.
+    fn of(path: &Path) -> Option<Self> {
+        let meta = std::fs::metadata(path).ok()?;
+        // Nobody can set this time, unlike that of the last write.
+        let changed = (meta.ctime(), meta.ctime_nsec());
+        let settled = clock::now_ms() / 1000 - changed.0 >= SETTLED_S;
+        settled.then(|| Self {
+            file: (meta.dev(), meta.ino()),
+            len: meta.len(),
+            changed,
+        })
+    }
+}
+
 /// The newest valid version, for whoever needs it.
 #[derive(Debug)]
 pub(super) struct FleetCell {
     target: Target,
     accepted: trust::Accepted,
+    /// The file as it was when its content was last found to be that of `current`.
+    seen: Mutex<Option<Seen>>,
     current: watch::Sender<Arc<Fleet>>,
 }
 
@@ -79,6 +110,7 @@ impl FleetCell {
         Ok(Self {
             target: target.clone(),
             accepted,
+            seen: Mutex::default(),
             current: watch::Sender::new(Arc::new(fleet)),
         })
     }
@@ -101,6 +133,10 @@ impl FleetCell {
     /// A [`Failure`] of kind `config` when it is invalid now; the last valid version stays.
     pub(super) async fn refresh(&self, explicit: bool) -> Result<Arc<Fleet>, Failure> {
         let path = self.target.config.clone();
+        let seen = Seen::of(&path);
+        if seen.is_some() && seen == self.seen() {
+            return self.accepted_as(explicit);
+        }
         let known = self.current().config.hash.clone();
         let read = move || -> Result<Option<FleetConfig>, Failure> {
             let text = config::read_text(&path)?;
@@ -119,6 +155,16 @@ impl FleetCell {
         if let Some(config) = changed {
             self.publish(judge(config, &self.accepted));
         }
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        self.accepted_as(explicit)
+    }
+
+    fn seen(&self) -> Option<Seen> {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As it stands; whoever named the file accepts it.
+    fn accepted_as(&self, explicit: bool) -> Result<Arc<Fleet>, Failure> {
         let fleet = self.current();
         if explicit && !fleet.accepted {
             return self.accept(&fleet.config.hash);

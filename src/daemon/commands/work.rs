@@ -57,25 +57,43 @@ pub(super) async fn submit_again(
     }
 }
 
-/// The dispatch at each change, until it has ended.
+/// The dispatch until it has ended: a change of its state at once, what else changes at most every [`RATE`].
 pub(super) async fn wait(id: DispatchId, core: &Core, reply: &Reply) -> Result<(), Ended> {
     let mut changes = core.dispatch.changes();
-    let mut pace = Pace::new();
     let mut told = None;
     loop {
         changes.borrow_and_update();
         let view = core.dispatch.show(id).await?;
-        let ended = view.state.is_final();
+        let (at, state) = (Instant::now(), view.state);
         let timeless = timeless_dispatch(&view);
         if told.as_ref() != Some(&timeless) {
             told = Some(timeless);
             reply.send(Answer::Dispatch(Box::new(view))).await?;
         }
-        if ended {
+        if state.is_final() {
             return Ok(());
         }
-        pace.change(&mut changes, reply).await?;
+        tokio::select! {
+            gone = reply.gone() => return Err(gone),
+            changed = worth_telling(&mut changes, at, || core.dispatch.is_in(id, state)) => changed?,
+        }
     }
+}
+
+/// Waits for a change that is to be told now, after what was told at that instant.
+async fn worth_telling(
+    changes: &mut watch::Receiver<u64>,
+    told_at: Instant,
+    same_state: impl Fn() -> bool,
+) -> Result<(), Ended> {
+    changes.changed().await.map_err(|_| Ended::Gone)?;
+    while same_state() {
+        tokio::select! {
+            changed = changes.changed() => changed.map_err(|_| Ended::Gone)?,
+            () = tokio::time::sleep_until(told_at + RATE) => return Ok(()),
+        }
+    }
+    Ok(())
 }
 
 /// Its transcript's lines, batch by batch; on to its end if the client follows.

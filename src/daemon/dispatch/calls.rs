@@ -14,6 +14,7 @@ use fleet_a2a::{ContextId, MessageId, TaskId};
 use tokio::time::Instant;
 
 use crate::daemon::store::AnswerRow;
+use crate::domain::DispatchState;
 
 /// Pages of a peer's tasks that are searched: the task is among the newest.
 const SEARCH_PAGES: usize = 3;
@@ -41,12 +42,13 @@ pub(super) struct Due {
     pub answering: HashSet<String>,
 }
 
-impl Default for Due {
-    fn default() -> Self {
+impl Due {
+    /// Of a dispatch that is taken up in this state. One that was not sent yet has no answers; with another there may be
+    /// some that were stored and not delivered when the last daemon ended.
+    pub(super) fn of(state: DispatchState) -> Self {
         Self {
             cancel_at: None,
-            // After a restart there may be answers that were stored and not delivered.
-            answers_at: Some(Instant::now()),
+            answers_at: (state != DispatchState::Queued).then(Instant::now),
             answering: HashSet::new(),
         }
     }

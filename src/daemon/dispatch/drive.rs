@@ -76,7 +76,7 @@ impl Drive {
             stream: None,
             stop: None,
             calls: FuturesUnordered::new(),
-            due: Due::default(),
+            due: Due::of(row.state),
             pace: super::follow::Pace::new(),
         }
     }

@@ -38,7 +38,8 @@ impl Drive {
 
     /// Ends the dispatch so.
     pub(super) async fn finish(&mut self, verdict: Verdict) -> Result<(), DriveError> {
-        self.stream = None;
+        // Dropped at the end: by then the peer has closed it in order, and its connection serves the next dispatch.
+        let _stream = self.stream.take();
         self.last_lines(&verdict)?;
         if let Some(writer) = &self.writer {
             writer.sync().await?;
@@ -58,7 +59,7 @@ impl Drive {
         check(&mut row).await;
         let settle = ledger::settlement(&row, verdict.price, estimate, now_ms);
         let limit = self.inner.limit_of(&self.peer);
-        let since_ms = limit.map_or(0, |limit| limit.window.start_ms(row.times.accepted_at_ms));
+        let since_ms = limit.map(|limit| limit.window.start_ms(row.times.accepted_at_ms));
         let before = self
             .inner
             .store

@@ -3,7 +3,7 @@
 //! Owns: the one transaction that decides and stores. Does not own: the SQL, the sums.
 
 use crate::daemon::ledger::{self, GrantError};
-use crate::daemon::store::{self, DispatchRow, Standing, Store, StoreError, Write};
+use crate::daemon::store::{self, Before, DispatchRow, Standing, Store, StoreError, Write};
 use crate::domain::{BudgetLimit, DispatchId, DispatchState, ErrorKind, Failure};
 
 /// What became of a request.
@@ -25,11 +25,10 @@ pub(super) async fn admit(
     limit: Option<&BudgetLimit>,
 ) -> Result<Admission, Failure> {
     let mut tx = store.begin().await?;
-    if let Some(known) = store::find(&mut tx, new.dispatch_id).await? {
-        return same_request(&new, known);
-    }
-    if let Some(standing) = store::standing(&mut tx, &new).await? {
-        return Err(duplicate(&new, &standing));
+    match store::before(&mut tx, &new).await? {
+        Before::Nothing => {}
+        Before::Known(known) => return same_request(&new, known),
+        Before::Standing(standing) => return Err(duplicate(&new, &standing)),
     }
     let now_ms = new.times.accepted_at_ms;
     match ledger::decide(&mut tx, &new.peer, limit, now_ms).await {
@@ -42,15 +41,14 @@ pub(super) async fn admit(
 }
 
 async fn write(mut tx: Write, new: &DispatchRow) -> Result<(), StoreError> {
-    store::insert(&mut tx, new).await?;
-    ledger::grant(&mut tx, new).await?;
+    store::insert(&mut tx, new, &ledger::grant(new)).await?;
     tx.commit().await?;
     Ok(())
 }
 
-fn same_request(new: &DispatchRow, known: DispatchRow) -> Result<Admission, Failure> {
+fn same_request(new: &DispatchRow, known: Box<DispatchRow>) -> Result<Admission, Failure> {
     if known.identity.request_hash == new.identity.request_hash {
-        return Ok(Admission::Known(Box::new(known)));
+        return Ok(Admission::Known(known));
     }
     Err(Failure::new(
         ErrorKind::Contract,

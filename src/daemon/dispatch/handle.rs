@@ -97,6 +97,12 @@ impl DispatchHandle {
         })
     }
 
+    /// Whether a dispatch is open and in this state.
+    #[must_use]
+    pub fn is_in(&self, id: DispatchId, state: DispatchState) -> bool {
+        self.inner.with(id, |live| live.row.state) == Some(state)
+    }
+
     async fn row(&self, id: DispatchId) -> Result<DispatchRow, Failure> {
         let row = self.inner.store.dispatch(id).await?;
         row.ok_or_else(|| {

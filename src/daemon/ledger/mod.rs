@@ -6,8 +6,8 @@ use fleet_a2a::clock;
 use fleet_a2a::ext::Usage;
 
 use crate::control::{Amounts, BudgetView};
+use crate::daemon::store::balance;
 use crate::daemon::store::{Balance, DispatchRow, Entry, EntryKind, StoreError, Write};
-use crate::daemon::store::{balance, insert_entry};
 use crate::domain::{
     BudgetLimit, BudgetRefusal, BudgetUse, Cost, GrantedAmounts, PeerName, Settlement, grant_for,
     settle_for,
@@ -44,12 +44,10 @@ pub(crate) async fn decide(
     Ok(grant_for(limit, &used)?)
 }
 
-/// Writes the grant of a dispatch that was just stored in the same transaction.
-///
-/// # Errors
-/// [`StoreError`] when the store fails, or the dispatch has a grant already.
-pub(crate) async fn grant(tx: &mut Write, row: &DispatchRow) -> Result<(), StoreError> {
-    insert_entry(tx, &entry(row, EntryKind::Grant, row.times.accepted_at_ms)).await
+/// The entry that a new dispatch is stored with.
+#[must_use]
+pub fn grant(row: &DispatchRow) -> Entry {
+    entry(row, EntryKind::Grant, row.times.accepted_at_ms)
 }
 
 /// The entry that ends a dispatch: releases its grant and says what it spent.

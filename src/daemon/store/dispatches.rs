@@ -2,8 +2,9 @@
 //!
 //! Owns: the SQL. Each function is one transaction, or one step in a caller's. Does not own: the state table (`domain`).
 
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row, Sqlite};
 
 use super::ledger::{Balance, Entry};
 use super::rows::{parsed, text_of, word_of};
@@ -14,6 +15,13 @@ use crate::domain::{DispatchId, DispatchState, PeerName};
 const HELD: &str = "('queued', 'sending', 'working', 'input_required', 'unknown')";
 /// States that a task of the daemon follows.
 const OPEN: &str = "('queued', 'sending', 'working', 'input_required')";
+/// Writes what changes while a dispatch is open, and nothing of one that has ended; the wish to cancel is not among it,
+/// because another task writes that. Statements that belong to it follow in
+/// the same text, because each trip to the database's thread costs more than a statement.
+const UPDATE: &str =
+    "UPDATE dispatches SET state = ?2, reason = ?3, task_id = ?4, peer_context_id = ?5, ended_at_ms = ?6,
+         usage = ?7, transcript_offset = ?8, transcript_seq = ?9, last_event = ?10, outcome = ?11
+     WHERE dispatch_id = ?1 AND state IN ('queued', 'sending', 'working', 'input_required')";
 
 /// One try to deliver a dispatch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,10 +112,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn save_dispatch(&self, row: &DispatchRow) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        let saved = update(&mut tx, row).await?;
-        tx.commit().await?;
-        Ok(saved)
+        let done = bind_update(sqlx::query(UPDATE), row)?
+            .execute(&self.writer)
+            .await?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// The same, with the attempt that is about to be made.
@@ -120,22 +128,20 @@ impl Store {
         attempt: &AttemptRow,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let saved = update(&mut tx, row).await?;
-        if saved {
-            sqlx::query(
-                "INSERT INTO attempts (dispatch_id, address, instance, idempotent, started_at_ms)
-                 VALUES (?, ?, ?, ?, ?)",
-            )
-            .bind(row.dispatch_id.to_string())
+        let sql = format!(
+            "{UPDATE};
+             INSERT INTO attempts (dispatch_id, address, instance, idempotent, started_at_ms)
+             SELECT ?1, ?12, ?13, ?14, ?15 WHERE changes() = 1"
+        );
+        let done = bind_update(sqlx::query(AssertSqlSafe(sql)), row)?
             .bind(&attempt.address)
             .bind(&attempt.instance)
             .bind(attempt.idempotent)
             .bind(attempt.started_at_ms)
             .execute(&mut *tx)
             .await?;
-        }
         tx.commit().await?;
-        Ok(saved)
+        Ok(done.rows_affected() > 0)
     }
 
     /// The same, with the end of the last attempt, which surely did not arrive.
@@ -149,7 +155,9 @@ impl Store {
         now_ms: i64,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let saved = update(&mut tx, row).await?;
+        let saved = bind_update(sqlx::query(UPDATE), row)?
+            .execute(&mut *tx)
+            .await?;
         sqlx::query(
             "UPDATE attempts SET ended_at_ms = ?2, detail = ?3
              WHERE attempt_id = (SELECT max(attempt_id) FROM attempts WHERE dispatch_id = ?1)",
@@ -160,7 +168,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(saved)
+        Ok(saved.rows_affected() == 1)
     }
 
     /// The attempt that may have arrived: the last one, unless it surely did not.
@@ -185,8 +193,9 @@ impl Store {
         .transpose()
     }
 
-    /// Writes the end and its settlement in one transaction. Gives back what the peer had spent before since
-    /// `since_ms`, so that whoever crosses a mark is known exactly. `None`: another end was committed first, and wins.
+    /// Writes the end and its settlement in one transaction. Gives back what the peer had spent before since `since_ms`,
+    /// so that whoever crosses a mark is known exactly; nothing where no such instant is given. `None`: another end was
+    /// committed first, and wins.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
@@ -194,24 +203,27 @@ impl Store {
         &self,
         row: &DispatchRow,
         settle: &Entry,
-        since_ms: i64,
+        since_ms: Option<i64>,
     ) -> Result<Option<Balance>, StoreError> {
         let mut tx = self.begin().await?;
-        let saved = update(&mut tx, row).await?;
-        let mut before = None;
-        if saved {
-            before = Some(super::ledger::balance(&mut tx, &row.peer, since_ms).await?);
-            super::ledger::insert(&mut tx, settle).await?;
-            sqlx::query(
-                "UPDATE answers SET settled_at_ms = ?2 WHERE dispatch_id = ?1 AND settled_at_ms IS NULL",
-            )
-            .bind(row.dispatch_id.to_string())
-            .bind(row.times.ended_at_ms)
+        let sql = format!(
+            "{UPDATE};
+             UPDATE answers SET settled_at_ms = ?6
+             WHERE changes() = 1 AND dispatch_id = ?1 AND settled_at_ms IS NULL"
+        );
+        let done = bind_update(sqlx::query(AssertSqlSafe(sql)), row)?
             .execute(&mut *tx)
             .await?;
+        if done.rows_affected() == 0 {
+            return Ok(None);
         }
+        let before = match since_ms {
+            Some(since_ms) => super::ledger::balance(&mut tx, &row.peer, since_ms).await?,
+            None => Balance::default(),
+        };
+        super::ledger::insert(&mut tx, settle).await?;
         tx.commit().await?;
-        Ok(before)
+        Ok(Some(before))
     }
 
     /// Stores that a person wants the end. `false`: it has ended, or the wish is there already.
@@ -219,7 +231,6 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn want_cancel(&self, id: DispatchId, now_ms: i64) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
         let sql = format!(
             "UPDATE dispatches SET cancel_at_ms = ?2
              WHERE dispatch_id = ?1 AND cancel_at_ms IS NULL AND state IN {OPEN}"
@@ -227,9 +238,8 @@ impl Store {
         let done = sqlx::query(AssertSqlSafe(sql))
             .bind(id.to_string())
             .bind(now_ms)
-            .execute(&mut *tx)
+            .execute(&self.writer)
             .await?;
-        tx.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -242,22 +252,20 @@ impl Store {
         id: DispatchId,
         state: DispatchState,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
         let done = sqlx::query(
             "UPDATE dispatches SET state = ?2, reason = 'resolved'
              WHERE dispatch_id = ?1 AND state = 'unknown'",
         )
         .bind(id.to_string())
         .bind(state.word())
-        .execute(&mut *tx)
+        .execute(&self.writer)
         .await?;
-        tx.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 }
 
 /// The dispatch of that id, inside a transaction.
-pub(crate) async fn find(
+async fn find(
     tx: &mut SqliteConnection,
     id: DispatchId,
 ) -> Result<Option<DispatchRow>, StoreError> {
@@ -279,17 +287,30 @@ pub struct Standing {
     pub state: DispatchState,
 }
 
-/// The open dispatch that a new one would double: on the same context, or, where no context was named and no second run
-/// is meant, of the same content.
-pub(crate) async fn standing(
+/// What the guard finds before it stores a dispatch.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Before {
+    /// Nothing stands in the way.
+    Nothing,
+    /// The same id was stored before.
+    Known(Box<DispatchRow>),
+    /// The open dispatch that a new one would double: on the same context, or, where no context was named and no second
+    /// run is meant, of the same content.
+    Standing(Standing),
+}
+
+/// What stands in the way of a new dispatch. Only open ones are looked through, however many have ended.
+pub(crate) async fn before(
     tx: &mut SqliteConnection,
     new: &DispatchRow,
-) -> Result<Option<Standing>, StoreError> {
+) -> Result<Before, StoreError> {
     let sql = format!(
-        "SELECT dispatch_id, state FROM dispatches
-         WHERE peer = ?1 AND state IN {HELD}
+        "SELECT dispatch_id, state, accepted_at_ms, 1 AS known FROM dispatches WHERE dispatch_id = ?5
+         UNION ALL
+         SELECT dispatch_id, state, accepted_at_ms, 0 FROM dispatches INDEXED BY dispatches_open
+         WHERE state IN {HELD} AND peer = ?1
            AND (context_id = ?2 OR (?4 AND context_named = 0 AND content_hash = ?3))
-         ORDER BY accepted_at_ms LIMIT 1"
+         ORDER BY known DESC, accepted_at_ms LIMIT 1"
     );
     let by_content = !new.identity.context_named && !new.identity.again;
     let found = sqlx::query(AssertSqlSafe(sql))
@@ -297,45 +318,56 @@ pub(crate) async fn standing(
         .bind(&new.wire.context_id)
         .bind(&new.identity.content_hash)
         .bind(by_content)
-        .fetch_optional(tx)
+        .bind(new.dispatch_id.to_string())
+        .fetch_optional(&mut *tx)
         .await?;
-    found
-        .map(|row| {
-            Ok(Standing {
-                dispatch_id: parsed(&row, "dispatch_id")?,
-                state: super::rows::word("state", &row.try_get::<String, _>("state")?)?,
-            })
-        })
-        .transpose()
+    let Some(row) = found else {
+        return Ok(Before::Nothing);
+    };
+    if row.try_get("known")?
+        && let Some(known) = find(tx, new.dispatch_id).await?
+    {
+        return Ok(Before::Known(Box::new(known)));
+    }
+    Ok(Before::Standing(Standing {
+        dispatch_id: parsed(&row, "dispatch_id")?,
+        state: super::rows::word("state", &row.try_get::<String, _>("state")?)?,
+    }))
 }
 
-/// Writes a new dispatch.
-pub(crate) async fn insert(tx: &mut Write, row: &DispatchRow) -> Result<(), StoreError> {
-    sqlx::query(
+/// Writes a new dispatch and its grant.
+pub(crate) async fn insert(
+    tx: &mut Write,
+    row: &DispatchRow,
+    grant: &Entry,
+) -> Result<(), StoreError> {
+    let sql = format!(
         "INSERT INTO dispatches (dispatch_id, peer, state, contract, request_hash, content_hash, context_id,
              context_named, again, message_id, accepted_at_ms, deadline_at_ms, granted, usage, transcript_base,
              transcript_rel, outcome)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(row.dispatch_id.to_string())
-    .bind(row.peer.as_str())
-    .bind(row.state.word())
-    .bind(text_of("contract", &row.contract)?)
-    .bind(&row.identity.request_hash)
-    .bind(&row.identity.content_hash)
-    .bind(&row.wire.context_id)
-    .bind(row.identity.context_named)
-    .bind(row.identity.again)
-    .bind(&row.wire.message_id)
-    .bind(row.times.accepted_at_ms)
-    .bind(row.times.deadline_at_ms)
-    .bind(text_of("granted", &row.granted)?)
-    .bind(text_of("usage", &row.usage)?)
-    .bind(path_text(&row.transcript.base)?)
-    .bind(path_text(&row.transcript.rel)?)
-    .bind(text_of("outcome", &row.outcome)?)
-    .execute(&mut **tx)
-    .await?;
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+         {}",
+        super::ledger::INSERT
+    );
+    let query = sqlx::query(AssertSqlSafe(sql))
+        .bind(row.dispatch_id.to_string())
+        .bind(row.peer.as_str())
+        .bind(row.state.word())
+        .bind(text_of("contract", &row.contract)?)
+        .bind(&row.identity.request_hash)
+        .bind(&row.identity.content_hash)
+        .bind(&row.wire.context_id)
+        .bind(row.identity.context_named)
+        .bind(row.identity.again)
+        .bind(&row.wire.message_id)
+        .bind(row.times.accepted_at_ms)
+        .bind(row.times.deadline_at_ms)
+        .bind(text_of("granted", &row.granted)?)
+        .bind(text_of("usage", &row.usage)?)
+        .bind(path_text(&row.transcript.base)?)
+        .bind(path_text(&row.transcript.rel)?)
+        .bind(text_of("outcome", &row.outcome)?);
+    super::ledger::bind(query, grant).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -346,14 +378,12 @@ fn path_text(path: &std::path::Path) -> Result<&str, StoreError> {
     })
 }
 
-/// Writes what changes while a dispatch is open; the wish to cancel is not among it, because another task writes that.
-async fn update(tx: &mut Write, row: &DispatchRow) -> Result<bool, StoreError> {
-    let sql = format!(
-        "UPDATE dispatches SET state = ?2, reason = ?3, task_id = ?4, peer_context_id = ?5, ended_at_ms = ?6,
-             usage = ?7, transcript_offset = ?8, transcript_seq = ?9, last_event = ?10, outcome = ?11
-         WHERE dispatch_id = ?1 AND state IN {OPEN}"
-    );
-    let done = sqlx::query(AssertSqlSafe(sql))
+/// The parameters of [`UPDATE`], in order.
+fn bind_update<'q>(
+    query: Query<'q, Sqlite, SqliteArguments>,
+    row: &'q DispatchRow,
+) -> Result<Query<'q, Sqlite, SqliteArguments>, StoreError> {
+    Ok(query
         .bind(row.dispatch_id.to_string())
         .bind(row.state.word())
         .bind(row.reason.and_then(word_of))
@@ -364,8 +394,5 @@ async fn update(tx: &mut Write, row: &DispatchRow) -> Result<bool, StoreError> {
         .bind(row.transcript.offset.map(u64::cast_signed))
         .bind(row.transcript.seq.cast_signed())
         .bind(row.last_event.raw())
-        .bind(text_of("outcome", &row.outcome)?)
-        .execute(&mut **tx)
-        .await?;
-    Ok(done.rows_affected() == 1)
+        .bind(text_of("outcome", &row.outcome)?))
 }

@@ -4,8 +4,9 @@
 
 use std::collections::HashMap;
 
-use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{Row, Sqlite};
 
 use super::{Store, StoreError, Write};
 use crate::domain::{BudgetUse, Cost, DispatchId, PeerName};
@@ -112,32 +113,40 @@ pub(crate) async fn balance(
     read(&row)
 }
 
+/// One entry; its parameters are those of [`bind`].
+pub(super) const INSERT: &str =
+    "INSERT INTO ledger (dispatch_id, peer, kind, granted_at_ms, at_ms, held_tokens, held_turns, held_micros,
+         spent_tokens, spent_turns, spent_micros) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
 /// Writes an entry. The unique indexes refuse a second grant or settle of a dispatch.
-pub(crate) async fn insert(tx: &mut Write, entry: &Entry) -> Result<(), StoreError> {
+pub(super) async fn insert(tx: &mut Write, entry: &Entry) -> Result<(), StoreError> {
+    bind(sqlx::query(INSERT), entry).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// The parameters of [`INSERT`], in order.
+pub(super) fn bind<'q>(
+    query: Query<'q, Sqlite, SqliteArguments>,
+    entry: &'q Entry,
+) -> Query<'q, Sqlite, SqliteArguments> {
     let (kind, sign) = match entry.kind {
         EntryKind::Grant => ("grant", 1),
         EntryKind::Settle => ("settle", -1),
         EntryKind::Correction => ("correction", 0),
     };
     let figure = |amount: u64| amount.min(MAX_FIGURE).cast_signed();
-    sqlx::query(
-        "INSERT INTO ledger (dispatch_id, peer, kind, granted_at_ms, at_ms, held_tokens, held_turns, held_micros,
-             spent_tokens, spent_turns, spent_micros) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(entry.dispatch_id.to_string())
-    .bind(entry.peer.as_str())
-    .bind(kind)
-    .bind(entry.granted_at_ms)
-    .bind(entry.at_ms)
-    .bind(sign * figure(entry.held.tokens))
-    .bind(sign * figure(entry.held.turns))
-    .bind(sign * figure(entry.held.cost.0))
-    .bind(figure(entry.spent.tokens))
-    .bind(figure(entry.spent.turns))
-    .bind(figure(entry.spent.cost.0))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    query
+        .bind(entry.dispatch_id.to_string())
+        .bind(entry.peer.as_str())
+        .bind(kind)
+        .bind(entry.granted_at_ms)
+        .bind(entry.at_ms)
+        .bind(sign * figure(entry.held.tokens))
+        .bind(sign * figure(entry.held.turns))
+        .bind(sign * figure(entry.held.cost.0))
+        .bind(figure(entry.spent.tokens))
+        .bind(figure(entry.spent.turns))
+        .bind(figure(entry.spent.cost.0))
 }
 
 fn read(row: &SqliteRow) -> Result<Balance, StoreError> {

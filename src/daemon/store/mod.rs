@@ -20,10 +20,10 @@ use sqlx::{Sqlite, Transaction};
 
 pub use answers::AnswerRow;
 pub use dispatches::{AttemptRow, Standing};
-pub(crate) use dispatches::{find, insert, standing};
+pub(crate) use dispatches::{Before, before, insert};
 pub use error::StoreError;
+pub(crate) use ledger::balance;
 pub use ledger::{Balance, Entry, EntryKind};
-pub(crate) use ledger::{balance, insert as insert_entry};
 pub use receivers::ReceiverRow;
 pub use rows::{DispatchRow, Identity, Outcome, Times, TranscriptPlace, WireIds};
 

@@ -53,7 +53,11 @@ impl Bench {
             _ => Settlement::Told,
         };
         let entry = ledger::settlement(&row, how, Usage::default(), 2_000);
-        let done = self.store.finish_dispatch(&row, &entry, 0).await.unwrap();
+        let done = self
+            .store
+            .finish_dispatch(&row, &entry, Some(0))
+            .await
+            .unwrap();
         done.map(|_| entry)
     }
 
