@@ -72,9 +72,15 @@ fn measure(dir: &Path) {
     );
     row(
         "receiver: idle memory",
-        &format!("{:.1} MB", memory_kib(dir) as f64 / 1024.0),
+        &megabytes(dir, "VmRSS:"),
         "12 MB",
         "26 MB",
+    );
+    row(
+        "receiver: of that its own, the rest is the program's file that all processes share",
+        &megabytes(dir, "RssAnon:"),
+        "-",
+        "-",
     );
     let (stops, starts): (Vec<_>, Vec<_>) = (0..PROCESSES)
         .map(|_| {
@@ -202,18 +208,20 @@ async fn one_dispatch(handle: &ControlHandle, n: usize) {
     }
 }
 
-/// Resident memory of the receiver, in KiB.
-fn memory_kib(dir: &Path) -> u64 {
+/// A figure of the receiver's memory in `/proc`.
+fn megabytes(dir: &Path, field: &str) -> String {
     let pid = fleet(dir, &["status", "--json"])["peers"][0]["pid"]
         .as_u64()
         .expect("receiver");
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
     let line = status
         .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .expect("VmRSS");
-    line.split_whitespace()
+        .find(|line| line.starts_with(field))
+        .expect("field");
+    let kib: f64 = line
+        .split_whitespace()
         .nth(1)
         .and_then(|number| number.parse().ok())
-        .expect("number")
+        .expect("number");
+    format!("{:.1} MB", kib / 1024.0)
 }

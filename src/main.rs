@@ -9,7 +9,8 @@ use fleet::domain::{ErrorKind, Failure};
 use fleet::tui;
 use tokio::runtime::{Builder, Runtime};
 
-/// The work is I/O: two threads carry it, and each more would cost every receiver memory.
+/// Threads of the daemon and the console, which serve many at a time. All else is I/O of one person or one agent, which one
+/// thread carries: without steps between threads it answers sooner, and costs every receiver less memory.
 const WORKER_THREADS: usize = 2;
 /// How long a blocking call, such as a read of the terminal, may keep the process after its work is done.
 const LEAVE_WITHIN: Duration = Duration::from_millis(200);
@@ -17,7 +18,7 @@ const LEAVE_WITHIN: Duration = Duration::from_millis(200);
 fn main() -> ExitCode {
     let Cli { global, command } = Cli::parse();
     let _telemetry = cli::start_log(&global, command.as_ref());
-    let code = match runtime() {
+    let code = match runtime(command.as_ref()) {
         Ok(runtime) => {
             let code = runtime.block_on(run(&global, command));
             runtime.shutdown_timeout(LEAVE_WITHIN);
@@ -28,11 +29,13 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-fn runtime() -> Result<Runtime, Failure> {
-    let built = Builder::new_multi_thread()
-        .worker_threads(WORKER_THREADS)
-        .enable_all()
-        .build();
+fn runtime(command: Option<&Command>) -> Result<Runtime, Failure> {
+    let mut builder = if matches!(command, None | Some(Command::Daemon(_))) {
+        Builder::new_multi_thread()
+    } else {
+        Builder::new_current_thread()
+    };
+    let built = builder.worker_threads(WORKER_THREADS).enable_all().build();
     built.map_err(|error| {
         Failure::new(
             ErrorKind::Internal,
