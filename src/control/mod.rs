@@ -19,6 +19,8 @@ mod socket_path;
 mod target;
 mod transcript_line;
 
+use fleet_a2a::contract::{MAX_ESCAPE, MAX_MESSAGE_BYTES, MAX_REPLY_BYTES};
+
 pub use client::{AnswerStream, ControlHandle};
 pub use command::{Command, SubmitRequest};
 pub use dispatch_view::{DispatchDetail, DispatchView};
@@ -33,8 +35,8 @@ pub use socket_path::SocketPath;
 pub use target::{Places, Target};
 pub use transcript_line::{Direction, LineKind, TranscriptLine, TranscriptView};
 
-/// Longest line either side accepts: the largest message (1 MiB) inside an envelope, with room for escapes.
-pub const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
+/// Longest line either side accepts: a dispatch with the largest message and the largest reply, be every byte of them escaped.
+pub const MAX_LINE_BYTES: usize = (MAX_REPLY_BYTES + 2 * MAX_MESSAGE_BYTES) * MAX_ESCAPE;
 
 /// The id of what concerns the whole connection: the answer to [`Hello`].
 pub const CONNECTION_ID: u64 = 0;

@@ -9,9 +9,10 @@ use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 
 use super::error::ClientError;
+use crate::contract::{MAX_ESCAPE, MAX_MESSAGE_BYTES, MAX_REPLY_BYTES};
 
-/// Largest event of a stream, in bytes: four times the largest message, because a snapshot holds a task's whole reply.
-pub const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
+/// Largest event of a stream, in bytes: a snapshot holds a task's message and its whole reply, be every byte of it escaped.
+pub const MAX_EVENT_BYTES: usize = MAX_REPLY_BYTES * MAX_ESCAPE + 2 * MAX_MESSAGE_BYTES;
 /// Longest silence of a stream: six keep-alives of ours are missing by then.
 pub(super) const STREAM_IDLE: Duration = Duration::from_secs(90);
 

@@ -25,7 +25,7 @@ pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Before the first reconnection of a subscription; it doubles. A receiver restarts in less.
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 /// Largest answer, in bytes: a task with its history and artifacts.
-pub(super) const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+pub(super) const MAX_ANSWER_BYTES: usize = super::frames::MAX_EVENT_BYTES;
 /// Largest error body that is read, in bytes.
 pub(super) const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// How many characters of a body that is no A2A an error repeats.

@@ -26,6 +26,11 @@ pub const DEADLINE_S: std::ops::RangeInclusive<u32> = 1..=86_400;
 pub const MAX_BRIEF_BYTES: usize = 256 * 1024;
 /// Largest JSON Schema, in bytes of its encoded form.
 pub const MAX_SCHEMA_BYTES: usize = 64 * 1024;
+/// Largest reply, in bytes: what an agent says in a turn of many hours. A receiver ends a turn that says more; of a peer that
+/// is none of ours the rest is in the transcript only, and the checks are told so.
+pub const MAX_REPLY_BYTES: usize = 4 * 1024 * 1024;
+/// Most bytes that JSON takes for one byte of text: a control character becomes six.
+pub const MAX_ESCAPE: usize = 6;
 /// Largest encoded message, in bytes; also the servers' body limit.
 pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 

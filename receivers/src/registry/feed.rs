@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::live::Progress;
 use crate::store::{EventRow, Store, StoreError};
 
-/// Events read at a time. They can be large (a reply of 8 MiB), so few.
+/// Events read at a time. They can be large (a reply of 4 MiB), so few.
 const READ_AHEAD: u32 = 32;
 
 /// One subscription.

@@ -9,6 +9,7 @@ mod told;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+pub(crate) use fleet_a2a::contract::MAX_REPLY_BYTES;
 use fleet_a2a::ext::{EndReason, FleetEvent, PermissionRequest, Refusal, Usage};
 
 use super::batch::Item;
@@ -17,8 +18,6 @@ use super::meter::Meter;
 use crate::adapter::{AdapterEvent, TurnCommand, TurnEnd, TurnOutcome};
 use crate::store::TaskState;
 
-/// Longest reply, in bytes; a message of it must still be one event that a client can hold.
-pub(crate) const MAX_REPLY_BYTES: usize = 8 * 1024 * 1024;
 /// Most events of a turn; a turn of a day at one event a second stays below.
 pub(crate) const MAX_TURN_EVENTS: u64 = 100_000;
 /// Most bytes of tools, thoughts and artifacts that a turn may tell.
@@ -254,7 +253,7 @@ impl Machine {
             TurnOutcome::Completed { reply } if reply.len() > MAX_REPLY_BYTES => end(
                 TaskState::Failed,
                 EndReason::AgentError,
-                "The reply is over 8 MiB, the most that is taken.",
+                "The reply is over 4 MiB, the most that is taken.",
             ),
             TurnOutcome::Completed { reply } => {
                 self.meter.replied(&reply);

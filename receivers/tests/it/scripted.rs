@@ -110,7 +110,7 @@ impl Scripted {
                 completed(&id)
             }
             "steps" => steps(io).await,
-            "huge" => completed(&"x".repeat(8 * 1024 * 1024 + 1)),
+            "huge" => completed(&"x".repeat(fleet_a2a::contract::MAX_REPLY_BYTES + 1)),
             "login" => TurnOutcome::Unauthenticated {
                 detail: "Run `script login`.".to_owned(),
             },

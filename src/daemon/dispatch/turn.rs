@@ -3,15 +3,13 @@
 //! Owns: [`Turn`]. The same function sees lines that come and lines that were read again after a restart, so both lead
 //! to the same place.
 
+pub(super) use fleet_a2a::contract::MAX_REPLY_BYTES;
 use fleet_a2a::ext::{EndReason, FleetEvent, PermissionRequest, Refusal, Usage};
 use serde_json::Value;
 
 use crate::control::{Direction, LineKind, TranscriptLine};
 use crate::domain::DispatchState;
 
-/// Longest reply that is kept beside the transcript, in bytes. Views and checks get it whole or are told that it is
-/// longer; the transcript has all of it.
-pub(super) const MAX_REPLY_BYTES: usize = 4 * 1024 * 1024;
 /// Open permission requests kept: an agent asks one at a time, a hostile one floods.
 const MAX_PERMISSIONS: usize = 32;
 /// Refusals and artifacts kept for the view; the transcript has all.

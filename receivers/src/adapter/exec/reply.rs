@@ -2,6 +2,7 @@
 //!
 //! Owns: both forms, as state machines over bytes. No I/O.
 
+pub(super) use fleet_a2a::contract::MAX_REPLY_BYTES;
 use fleet_a2a::ext::Usage;
 use serde::{Deserialize, Deserializer};
 
@@ -9,8 +10,6 @@ use crate::adapter::AdapterEvent;
 use crate::child::{Line, Splitter};
 use crate::config::ExecEvents;
 
-/// Longest reply: eight times the largest message, so that a runaway command does not fill memory.
-pub(super) const MAX_REPLY_BYTES: usize = 8 * 1024 * 1024;
 /// Longest line of `jsonl`: the largest message of the protocol, which a text event may carry.
 pub(super) const MAX_LINE_BYTES: usize = 1024 * 1024;
 /// Notes about lines that are no events, before they are only counted.

@@ -283,7 +283,7 @@ fn a_reply_over_the_bound_fails_and_says_so() {
         (end.state, end.reason),
         (TaskState::Failed, Some(EndReason::AgentError))
     );
-    assert!(end.detail.contains("8 MiB"));
+    assert!(end.detail.contains("4 MiB"));
 
     let mut machine = working();
     let half = "x".repeat(MAX_REPLY_BYTES / 2 + 1);

@@ -22,7 +22,7 @@ impl Machine {
                 self.reply_bytes += text.len();
                 let bytes = text.len();
                 if self.reply_bytes > MAX_REPLY_BYTES {
-                    return self.too_much("The reply passed 8 MiB, the most that is taken");
+                    return self.too_much("The reply passed 4 MiB, the most that is taken");
                 }
                 self.told(bytes, Item::Text(text))
             }
