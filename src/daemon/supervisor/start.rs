@@ -167,6 +167,8 @@ fn spawn(program: &Path, deployed: &Deployed) -> std::io::Result<(Process, u64)>
             .env_clear()
             .envs(deployed.env.iter().map(|(name, value)| (name, value)))
             .env_remove(fleet_receivers::child::MARKER)
+            // One heap for its few threads, not one each: a receiver is idle as a rule. Its agents do not get this.
+            .env("MALLOC_ARENA_MAX", "1")
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
