@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::ExecAdapter;
 use super::contract_file::{ContractFile, VARIABLE};
-use super::reply::{End, MAX_LINE_BYTES, MAX_REPLY_BYTES, Reply};
+use super::reply::{End, MAX_LINE_BYTES, Reply};
 use crate::adapter::{AdapterEvent, Turn, TurnCommand, TurnIo, TurnOutcome};
 use crate::child::{Child, Stdin, Stop, StopSignal, Tail, stop};
 
@@ -211,9 +211,9 @@ fn judge(finish: &Finish, status: Option<ExitStatus>, reply: &Reply, errors: &st
             "The system would not say how the command ended; whether it did its work is unknown."
                 .to_owned(),
         ),
-        (Finish::TooLong, _) => failed(format!(
-            "The command was stopped: its reply passed {MAX_REPLY_BYTES} bytes."
-        )),
+        (Finish::TooLong, _) => failed(
+            "The command was stopped: its reply passed 4 MiB, the most that is taken.".to_owned(),
+        ),
         (Finish::Exited(_), Some(status)) if !status.success() => {
             failed(exit_detail(status, reply, errors))
         }

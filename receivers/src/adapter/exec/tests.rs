@@ -258,5 +258,5 @@ async fn a_reply_without_end_is_stopped_at_its_bound() {
     let TurnOutcome::Failed { detail } = outcome else {
         panic!("{outcome:?}")
     };
-    assert!(detail.contains("8388608 bytes"), "{detail}");
+    assert!(detail.contains("4 MiB"), "{detail}");
 }
