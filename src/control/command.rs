@@ -12,36 +12,36 @@ use crate::domain::{DispatchId, DispatchState, PeerName};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Command {
-    /// Everything a console shows; answered by [`Answer::Snapshot`], once, or again at each change.
+    /// Everything a console shows; answered by [`Answer::Snapshot`](super::Answer::Snapshot), once, or again at each change.
     Snapshot {
         /// Go on sending until the connection closes.
         follow: bool,
     },
-    /// Store and run a dispatch; answered by [`Answer::Dispatch`] when stored. Idempotent on the id.
+    /// Store and run a dispatch; answered by [`Answer::Dispatch`](super::Answer::Dispatch) when stored. Idempotent on the id.
     Submit(SubmitRequest),
-    /// Answered by [`Answer::Dispatch`] at each change until the end (or once it is final already).
+    /// Answered by [`Answer::Dispatch`](super::Answer::Dispatch) at each change until the end (or once it is final already).
     Wait {
         /// Which.
         dispatch_id: DispatchId,
     },
-    /// Answered by [`Answer::Dispatch`].
+    /// Answered by [`Answer::Dispatch`](super::Answer::Dispatch).
     Show {
         /// Which.
         dispatch_id: DispatchId,
     },
-    /// Answered by [`Answer::Dispatches`], newest first.
+    /// Answered by [`Answer::Dispatches`](super::Answer::Dispatches), newest first.
     List {
         /// Only this peer's.
         peer: Option<PeerName>,
         /// At most so many.
         limit: u32,
     },
-    /// Ask for the end of a dispatch; answered by [`Answer::Dispatch`] when the wish is stored.
+    /// Ask for the end of a dispatch; answered by [`Answer::Dispatch`](super::Answer::Dispatch) when the wish is stored.
     Cancel {
         /// Which.
         dispatch_id: DispatchId,
     },
-    /// Answer a permission request; answered by [`Answer::Dispatch`] when stored.
+    /// Answer a permission request; answered by [`Answer::Dispatch`](super::Answer::Dispatch) when stored.
     AnswerPermission {
         /// Which dispatch.
         dispatch_id: DispatchId,
@@ -59,7 +59,7 @@ pub enum Command {
         /// `completed`, `failed` or `canceled`.
         state: DispatchState,
     },
-    /// The lines of a dispatch's transcript from a sequence number on; answered by [`Answer::Lines`], batch by batch.
+    /// The lines of a dispatch's transcript from a sequence number on; answered by [`Answer::Lines`](super::Answer::Lines), batch by batch.
     Follow {
         /// Which.
         dispatch_id: DispatchId,
@@ -68,7 +68,7 @@ pub enum Command {
         /// Wait for further lines until the dispatch has ended.
         follow: bool,
     },
-    /// Write, start and prove receivers; answered by [`Answer::Peers`].
+    /// Write, start and prove receivers; answered by [`Answer::Peers`](super::Answer::Peers).
     Deploy {
         /// Which; empty with `all`.
         peers: Vec<PeerName>,
@@ -89,19 +89,19 @@ pub enum Command {
         /// Every receiver of the fleet.
         all: bool,
     },
-    /// Answered by [`Answer::Status`].
+    /// Answered by [`Answer::Status`](super::Answer::Status).
     Status,
-    /// Answered by [`Answer::Budgets`].
+    /// Answered by [`Answer::Budgets`](super::Answer::Budgets).
     Budgets {
         /// Only this peer's.
         peer: Option<PeerName>,
     },
-    /// Answered by [`Answer::Transcripts`].
+    /// Answered by [`Answer::Transcripts`](super::Answer::Transcripts).
     Transcripts {
         /// Only this peer's.
         peer: Option<PeerName>,
     },
-    /// What fleet.toml would run and whether it is accepted; answered by [`Answer::Trust`].
+    /// What fleet.toml would run and whether it is accepted; answered by [`Answer::Trust`](super::Answer::Trust).
     Trust {
         /// Accept the file whose hash is given; anything else is only shown.
         accept: Option<String>,
