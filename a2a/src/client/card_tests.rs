@@ -1,3 +1,5 @@
+//! Tests of cards: dialects, origins, and what is refused.
+
 use super::*;
 use serde_json::json;
 

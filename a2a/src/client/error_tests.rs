@@ -1,3 +1,5 @@
+//! Tests of what an error says about delivery.
+
 use super::*;
 use crate::client::answer::{error_of_body, unwrap};
 use crate::client::rpc_error::Call;

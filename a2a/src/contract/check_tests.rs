@@ -1,3 +1,5 @@
+//! Tests of the checks of a reply.
+
 use super::*;
 use crate::contract::ReplyTo;
 use proptest::prelude::*;

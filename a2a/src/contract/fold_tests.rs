@@ -1,3 +1,5 @@
+//! Tests of the folding: every given field is in the text, and nothing else.
+
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;

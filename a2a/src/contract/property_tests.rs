@@ -1,3 +1,5 @@
+//! Property tests of the contract: whatever is given is refused in words or survives its way through JSON.
+
 use super::tests::{card, contract, encoded, validated};
 use super::*;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Tests of what travels under our extensions, in and out.
+
 use super::*;
 use crate::ext::{EndReason, Refusal};
 use crate::types::Role;
