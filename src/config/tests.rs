@@ -331,3 +331,17 @@ fn a_peek_works_where_validation_would_not() {
     );
     assert!(PeerName::new("night").is_ok());
 }
+
+#[test]
+fn acceptances_at_once_are_all_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let hash = |n: usize| format!("{n:064x}");
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            let accepted = trust::Accepted::of(dir.path());
+            scope.spawn(move || accepted.add(&hash(n)).unwrap());
+        }
+    });
+    let accepted = trust::Accepted::of(dir.path());
+    assert!((0..8).all(|n| accepted.contains(&hash(n))));
+}

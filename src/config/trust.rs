@@ -7,6 +7,7 @@
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use fleet_receivers::Mode;
 
@@ -15,6 +16,8 @@ use crate::domain::{ErrorKind, Failure, PeerText, SafeText};
 
 /// Accepted versions of one file that are remembered; the oldest is forgotten, and then asked about again.
 const REMEMBERED: usize = 100;
+/// One writer at a time: the daemon alone writes the file, and two of its clients may accept at once.
+static WRITING: Mutex<()> = Mutex::new(());
 /// The file in the state folder that remembers them, a hash a line.
 const ACCEPTED: &str = "accepted";
 
@@ -195,6 +198,7 @@ impl Accepted {
     /// # Errors
     /// A [`Failure`] when it cannot be written down.
     pub fn add(&self, hash: &str) -> Result<(), Failure> {
+        let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lines = self.read();
         lines.retain(|line| line != hash);
         lines.push(hash.to_owned());

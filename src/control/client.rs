@@ -71,6 +71,7 @@ impl ControlHandle {
                 Some((child, since)) => match child.fate(&target.state_dir) {
                     Fate::Running => false,
                     Fate::GaveWay => since.elapsed() > RELAUNCH_AFTER,
+                    Fate::Killed => true,
                     Fate::Failed(failure) => return Err(failure),
                 },
             };

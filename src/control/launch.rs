@@ -2,6 +2,7 @@
 //!
 //! Owns: the detached process and how its first error reaches the person who waits. Does not own: the daemon.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -38,6 +39,8 @@ pub(super) enum Fate {
     Running,
     /// It ended without an error: another daemon holds the lock.
     GaveWay,
+    /// Somebody killed it while it started: that is no reason not to start one.
+    Killed,
     /// It could not start.
     Failed(Failure),
 }
@@ -83,6 +86,7 @@ impl Launched {
         match self.child.try_wait() {
             Ok(None) => Fate::Running,
             Ok(Some(status)) if status.success() => Fate::GaveWay,
+            Ok(Some(status)) if status.signal().is_some() => Fate::Killed,
             Ok(Some(status)) => Fate::Failed(self.report(state_dir, &status.to_string())),
             Err(error) => Fate::Failed(self.report(state_dir, &error.to_string())),
         }
