@@ -1,19 +1,14 @@
 //! `fleet deploy`: writes, starts and proves receivers.
 
 use super::args::{GlobalArgs, ReceiverArgs};
-use super::session::{Session, peer_names, unexpected};
-use super::{CommandResult, exit, peers};
-use crate::control::{Answer, Command};
+use super::session::peer_names;
+use super::{CommandResult, peers};
+use crate::control::Command;
 use crate::domain::Failure;
 
 /// Does `fleet deploy`.
 pub(crate) async fn execute(global: &GlobalArgs, args: &ReceiverArgs) -> CommandResult {
-    let command = command(args)?;
-    match Session::open(global).await?.call(command).await? {
-        Answer::Peers(views) => peers::show(global, &views)?,
-        other => return Err(unexpected(&other)),
-    }
-    Ok(exit::DONE)
+    peers::change(global, command(args)?).await
 }
 
 fn command(args: &ReceiverArgs) -> Result<Command, Failure> {

@@ -16,8 +16,16 @@ pub(crate) async fn execute(global: &GlobalArgs) -> CommandResult {
     Ok(exit::DONE)
 }
 
-/// Prints peers, also for the commands that start and stop them.
-pub(crate) fn show(global: &GlobalArgs, peers: &[PeerView]) -> Result<(), Failure> {
+/// Does a command that starts or stops receivers, and prints the peers as they stand then.
+pub(crate) async fn change(global: &GlobalArgs, command: Command) -> CommandResult {
+    match Session::open(global).await?.call(command).await? {
+        Answer::Peers(views) => show(global, &views)?,
+        other => return Err(unexpected(&other)),
+    }
+    Ok(exit::DONE)
+}
+
+fn show(global: &GlobalArgs, peers: &[PeerView]) -> Result<(), Failure> {
     if global.json {
         output::json(&json::peers(peers)?)
     } else if peers.is_empty() {
