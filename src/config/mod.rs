@@ -1,8 +1,10 @@
 //! fleet.toml: from text to a validated fleet.
 //!
-//! Owns: the raw form (serde, unknown keys refused), validation with every error naming file, line, key and remedy, and
-//! the trust in a file that was found by chance. Does not own: what is done with it.
+//! Owns: the raw form (serde, unknown keys refused), validation with every error naming file, line, key and remedy, changes
+//! that keep the rest of the file, and the trust in a file that was found by chance. Does not own: what is done with it.
 
+pub mod edit;
+pub mod file;
 mod peek;
 mod problem;
 mod raw;

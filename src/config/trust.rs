@@ -7,7 +7,6 @@
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use fleet_receivers::Mode;
 
@@ -16,8 +15,8 @@ use crate::domain::{ErrorKind, Failure, PeerText, SafeText};
 
 /// Accepted versions of one file that are remembered; the oldest is forgotten, and then asked about again.
 const REMEMBERED: usize = 100;
-/// One writer at a time: the daemon alone writes the file, and two of its clients may accept at once.
-static WRITING: Mutex<()> = Mutex::new(());
+/// One writer at a time, of all processes: the daemon accepts for its clients, and commands that write a fleet.toml do so too.
+const LOCK: &str = "accepted.lock";
 /// The file in the state folder that remembers them, a hash a line.
 const ACCEPTED: &str = "accepted";
 
@@ -198,13 +197,7 @@ impl Accepted {
     /// # Errors
     /// A [`Failure`] when it cannot be written down.
     pub fn add(&self, hash: &str) -> Result<(), Failure> {
-        let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lines = self.read();
-        lines.retain(|line| line != hash);
-        lines.push(hash.to_owned());
-        let skip = lines.len().saturating_sub(REMEMBERED);
-        let text = lines[skip..].join("\n") + "\n";
-        self.replace(&text).map_err(|error| {
+        self.remember(hash).map_err(|error| {
             Failure::new(
                 ErrorKind::Internal,
                 format!(
@@ -214,6 +207,22 @@ impl Accepted {
                 "See that the state folder can be written to.",
             )
         })
+    }
+
+    fn remember(&self, hash: &str) -> std::io::Result<()> {
+        // Held for two small writes, and let go of however this process ends: nobody waits long.
+        let lock = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(self.path.with_file_name(LOCK))?;
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)?;
+        let mut lines = self.read();
+        lines.retain(|line| line != hash);
+        lines.push(hash.to_owned());
+        let skip = lines.len().saturating_sub(REMEMBERED);
+        self.replace(&(lines[skip..].join("\n") + "\n"))
     }
 
     fn read(&self) -> Vec<String> {
