@@ -20,6 +20,15 @@ pub struct BuildError {
     pub mode: Mode,
 }
 
+/// Whether this version can drive that mode.
+#[must_use]
+pub fn is_built(mode: Mode) -> bool {
+    match mode {
+        Mode::Cc | Mode::Exec | Mode::Echo => true,
+        Mode::Oc | Mode::Codex | Mode::Agy | Mode::Hermes => false,
+    }
+}
+
 /// The adapter of a receiver; `env` is what its processes get.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ pub mod cc;
 pub mod echo;
 pub mod exec;
 
-pub use build::{BuildError, build};
+pub use build::{BuildError, build, is_built};
 
 use std::future::Future;
 use std::pin::Pin;

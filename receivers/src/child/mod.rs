@@ -8,6 +8,7 @@
 //! (`setsid`) and replaced its environment by one without the marker is not found; nor is anything outside this kernel's
 //! `/proc` (containers of a daemon, remote hosts). On systems without `/proc` the group is all that is killed.
 
+mod ask;
 mod env;
 mod lines;
 mod proc;
@@ -19,6 +20,7 @@ mod sweep;
 mod tests;
 mod tree;
 
+pub use ask::{AskError, Said, ask};
 pub use env::ChildEnv;
 pub use lines::{Line, Lines, Splitter, Tail};
 pub use reap::{become_subreaper, reap_orphans};

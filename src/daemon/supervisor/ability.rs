@@ -3,6 +3,7 @@
 //! Owns: what its readiness means to a person and to dispatch, and which modes this version can start. Does not own: asking it.
 
 use fleet_receivers::Mode;
+use fleet_receivers::adapter::is_built;
 use fleet_receivers::folder::{Health, ReadinessWord};
 
 use crate::domain::{ErrorKind, Failure, PeerName};
@@ -46,14 +47,14 @@ pub(super) fn refuse_unable(name: &PeerName, health: &Health) -> Result<(), Fail
 
 /// Modes that fleet.toml may name and that this version cannot start yet.
 pub(in crate::daemon) fn check_built(name: &PeerName, mode: Mode) -> Result<(), Failure> {
-    match mode {
-        Mode::Cc | Mode::Exec | Mode::Echo => Ok(()),
-        Mode::Oc | Mode::Codex | Mode::Agy | Mode::Hermes => Err(Failure::new(
-            ErrorKind::Config,
-            format!("{name} is of mode {mode}, which this version of fleet cannot start yet."),
-            "Use one of the modes cc, exec and echo.",
-        )),
+    if is_built(mode) {
+        return Ok(());
     }
+    Err(Failure::new(
+        ErrorKind::Config,
+        format!("{name} is of mode {mode}, which this version of fleet cannot start yet."),
+        "Use one of the modes cc, exec and echo.",
+    ))
 }
 
 #[cfg(test)]

@@ -6,17 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::AsyncReadExt;
-use tokio::time::timeout;
 
 use super::{INSTALL_REMEDY, LOGIN_REMEDY, PROGRAM};
 use crate::adapter::{Readiness, ReadinessState};
-use crate::child::{ChildEnv, Spawner, Stdin};
+use crate::child::{self, ChildEnv, Spawner};
 
 /// For one question; measured 0.1 to 0.3 s, and a machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Bytes of an answer that are read.
-const MAX_ANSWER_BYTES: u64 = 64 * 1024;
 /// Variables that are a login, or choose a provider that has its own.
 const LOGIN_VARIABLES: [&str; 6] = [
     "ANTHROPIC_API_KEY",
@@ -74,19 +70,8 @@ async fn ask(spawner: &Spawner, question: &[&str]) -> Option<String> {
         .chain(question.iter().copied())
         .map(str::to_owned)
         .collect();
-    let mut child = spawner.spawn(&argv, Stdin::Null).ok()?;
-    let stdout = child.take_stdout()?;
-    let answer = async {
-        let mut text = Vec::new();
-        stdout
-            .take(MAX_ANSWER_BYTES)
-            .read_to_end(&mut text)
-            .await
-            .ok()?;
-        child.wait().await.ok()?;
-        Some(String::from_utf8_lossy(&text).into_owned())
-    };
-    timeout(PATIENCE, answer).await.ok()?
+    let said = child::ask(spawner, &argv, PATIENCE).await.ok()?;
+    Some(said.stdout)
 }
 
 /// `2.1.329 (Claude Code)`.
