@@ -5,11 +5,13 @@
 
 pub mod args;
 mod budget;
+mod completions;
 mod config;
 mod daemon;
 mod deploy;
 mod dispatches;
 mod exit;
+mod init;
 mod input;
 mod json;
 mod log;
@@ -19,6 +21,7 @@ mod peers;
 mod samples;
 mod send;
 mod serve;
+mod service;
 mod session;
 mod start;
 mod status;
@@ -40,7 +43,8 @@ pub type CommandResult = Result<u8, Failure>;
 /// Runs one command and returns the exit code; failures have been told to the person by then.
 pub async fn run(global: &GlobalArgs, command: Command) -> u8 {
     let outcome = match command {
-        Command::Peers => peers::execute(global).await,
+        Command::Init => init::execute(global).await,
+        Command::Peers(args) => peers::execute(global, args).await,
         Command::Status => status::execute(global).await,
         Command::Deploy(args) => deploy::execute(global, &args).await,
         Command::Start(args) => start::execute(global, &args).await,
@@ -52,7 +56,9 @@ pub async fn run(global: &GlobalArgs, command: Command) -> u8 {
         Command::Trust(args) => trust::execute(global, &args).await,
         Command::Daemon(args) => daemon::execute(global, args).await,
         Command::Serve(args) => serve::execute(global, args).await,
+        Command::Service(args) => service::execute(global, args).await,
         Command::Config(args) => config::execute(global, &args),
+        Command::Completions(args) => completions::execute(&args),
     };
     outcome.unwrap_or_else(|failure| {
         fail(global, &failure);

@@ -1,7 +1,7 @@
 //! Writing a fleet.toml.
 //!
 //! Owns: making one where none is, and changing one, so that whoever reads meets the old text or the new one, never a part,
-//! and of changes at once none is lost. Does not own: the texts.
+//! and of changes at once none is lost. Other files that stand beside a person's own are written so too. Does not own: the texts.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -65,7 +65,7 @@ impl Edited<'_> {
     /// # Errors
     /// A [`Failure`] when the file cannot be changed so, or would not be valid, or cannot be written. Nothing is written then.
     pub async fn change(&self, change: &Change) -> Result<Changed, Failure> {
-        let held = lock(self.path).await?;
+        let _held = lock(self.path).await?;
         let old = read_text(self.path)?;
         let (new, config) = self.checked(&old, change)?;
         let accepted = self.is_accepted(&old);
@@ -75,7 +75,7 @@ impl Edited<'_> {
         }
         let written = new != old;
         if written {
-            replace(&held, self.path, &new).map_err(|error| not_written(self.path, &error))?;
+            replace(self.path, &new).map_err(|error| not_written(self.path, &error))?;
         }
         let accepted = accepted || !trust::needs_acceptance(&config, false);
         Ok(Changed {
@@ -171,9 +171,12 @@ fn try_lock(path: &Path) -> io::Result<Option<File>> {
     Ok(same.then_some(file))
 }
 
-/// Puts the text in the place of the file that is held, with its owner and mode.
-fn replace(held: &File, path: &Path, text: &str) -> io::Result<()> {
-    let meta = held.metadata()?;
+/// Puts a text in the place of a file that is there, and keeps its owner and mode. Of two at once the last one stays.
+///
+/// # Errors
+/// What the disk says; the old file stands there then.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let meta = std::fs::symlink_metadata(path)?;
     let temporary = Temporary::write(path, text, 0o600)?;
     let new = temporary.file.metadata()?;
     if (new.uid(), new.gid()) != (meta.uid(), meta.gid()) {

@@ -145,7 +145,7 @@ fn find_config(flag: Option<&Path>, places: &Places) -> Result<(PathBuf, bool), 
             Err(error) => Err(Failure::new(
                 ErrorKind::Config,
                 format!("{} cannot be read: {error}.", path.display()),
-                "Name a fleet.toml that exists with `--config PATH`.",
+                "Name a fleet.toml that exists with `--config PATH`, or write this one: fleet init --config PATH",
             )),
         };
     }
@@ -164,7 +164,7 @@ fn find_config(flag: Option<&Path>, places: &Places) -> Result<(PathBuf, bool), 
     Err(Failure::new(
         ErrorKind::Config,
         format!("There is no {}{own}.", here.display()),
-        "Write a fleet.toml here (two lines do: `[peers.echo]` and `mode = \"echo\"`), or name one with `--config PATH`.",
+        "`fleet init` finds your agents and writes one here; `--config PATH` names another.",
     ))
 }
 
@@ -176,8 +176,14 @@ fn default_state_dir(config: &Path, looked: &Peek, places: &Places) -> Result<Pa
             "Set HOME, or name a folder with `--state-dir PATH` or FLEET_STATE_DIR.",
         )
     })?;
+    Ok(home.join(fleet_id(config, &looked.name)))
+}
+
+/// `<name>-<8 hex of the config's path>`: tells a fleet from every other of this person.
+#[must_use]
+pub fn fleet_id(config: &Path, name: &str) -> String {
     let digest = sha256(config.as_os_str().as_bytes());
-    Ok(home.join(format!("{}-{}", looked.name, hex(&digest[..4]))))
+    format!("{name}-{}", hex(&digest[..4]))
 }
 
 fn own_program() -> Result<PathBuf, Failure> {

@@ -163,10 +163,11 @@ impl FleetCell {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As it stands; whoever named the file accepts it.
+    /// As it stands; whoever named the file accepts it. A command that wrote it may have done so too, past this daemon.
     fn accepted_as(&self, explicit: bool) -> Result<Arc<Fleet>, Failure> {
         let fleet = self.current();
-        if explicit && !fleet.accepted {
+        let accepts = || explicit || self.accepted.contains(&fleet.config.hash);
+        if !fleet.accepted && accepts() {
             return self.accept(&fleet.config.hash);
         }
         Ok(fleet)

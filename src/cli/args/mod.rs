@@ -4,11 +4,14 @@
 //! does, which stands in its own file. Only commands that work are listed.
 
 mod budget;
+mod completions;
 mod config;
 mod daemon;
 mod dispatches;
+mod peers;
 mod send;
 mod serve;
+mod service;
 mod transcripts;
 mod trust;
 
@@ -17,14 +20,17 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use budget::{BudgetArgs, BudgetCommand};
+pub use completions::{CompletionsArgs, ShellArg};
 pub use config::{ConfigArgs, ConfigCommand};
 pub use daemon::{DaemonArgs, DaemonCommand};
 pub use dispatches::{
     AnswerArgs, DecisionArg, DispatchesArgs, DispatchesCommand, IdArgs, ListArgs, ResolveArgs,
     ResolvedState,
 };
+pub use peers::{AddArgs, PeersArgs, PeersCommand, RemoveArgs, SetArgs};
 pub use send::SendArgs;
 pub use serve::ServeArgs;
+pub use service::{PrintArgs, ServiceArgs, ServiceCommand};
 pub use transcripts::{TranscriptsArgs, TranscriptsCommand};
 pub use trust::TrustArgs;
 
@@ -35,7 +41,7 @@ pub use trust::TrustArgs;
     version,
     max_term_width = 100,
     disable_help_subcommand = true,
-    after_help = "`fleet COMMAND --help` tells more. To begin: fleet send echo hello"
+    after_help = "`fleet COMMAND --help` tells more. To begin: fleet init"
 )]
 pub struct Cli {
     /// What holds for every command.
@@ -66,8 +72,10 @@ pub struct GlobalArgs {
 /// Every command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List the peers: who they are, where they listen, how they are
-    Peers,
+    /// Find the agents on this machine and write a fleet.toml
+    Init,
+    /// List the peers: who they are, where they listen, how they are; add, change and remove them
+    Peers(PeersArgs),
     /// Show the daemon, the peers, the work in flight and the budgets
     Status,
     /// Write, start and prove receivers; what runs already is left alone
@@ -90,8 +98,12 @@ pub enum Command {
     Daemon(DaemonArgs),
     /// Host one agent behind A2A: this is what a receiver runs
     Serve(ServeArgs),
+    /// Have systemd start this fleet's daemon when you log in
+    Service(ServiceArgs),
     /// Look at the configuration
     Config(ConfigArgs),
+    /// Print a script that completes `fleet` in your shell
+    Completions(CompletionsArgs),
 }
 
 /// Which receivers a command is about.

@@ -1,6 +1,13 @@
-//! `fleet peers`: who there is.
+//! `fleet peers`: who there is, and adding, changing and removing peers, a file each.
 
-use super::args::GlobalArgs;
+mod add;
+mod edit;
+mod remove;
+mod set;
+
+pub(crate) use add::as_written;
+
+use super::args::{GlobalArgs, PeersArgs, PeersCommand};
 use super::session::{Session, unexpected};
 use super::table::Table;
 use super::{CommandResult, exit, json, output};
@@ -8,7 +15,16 @@ use crate::control::{Answer, Command, PeerView};
 use crate::domain::{Failure, PeerText, SafeText};
 
 /// Does `fleet peers`.
-pub(crate) async fn execute(global: &GlobalArgs) -> CommandResult {
+pub(crate) async fn execute(global: &GlobalArgs, args: PeersArgs) -> CommandResult {
+    match args.command {
+        None | Some(PeersCommand::List) => list(global).await,
+        Some(PeersCommand::Add(args)) => add::execute(global, &args).await,
+        Some(PeersCommand::Set(args)) => set::execute(global, &args).await,
+        Some(PeersCommand::Remove(args)) => remove::execute(global, &args).await,
+    }
+}
+
+async fn list(global: &GlobalArgs) -> CommandResult {
     match Session::open(global).await?.call(Command::Status).await? {
         Answer::Status(status) => show(global, &status.peers)?,
         other => return Err(unexpected(&other)),
@@ -29,7 +45,9 @@ fn show(global: &GlobalArgs, peers: &[PeerView]) -> Result<(), Failure> {
     if global.json {
         output::json(&json::peers(peers)?)
     } else if peers.is_empty() {
-        output::text(&SafeText::of("No peers. Add one to fleet.toml."))
+        output::text(&SafeText::of(
+            "No peers. Add one: fleet peers add echo --mode echo",
+        ))
     } else {
         output::text(&table(peers))
     }
