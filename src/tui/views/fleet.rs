@@ -91,8 +91,9 @@ fn trust(frame: &mut Frame<'_>, area: Rect, trust: &TrustView, theme: Theme) -> 
 
 fn no_peers(frame: &mut Frame<'_>, area: Rect, theme: Theme) {
     let inside = pieces::titled(frame, area, "fleet", theme);
-    let text = "A peer is an agent that takes work. This fleet.toml names none: write a table \
-                like\n\n[peers.echo]\nmode = \"echo\"\n\nand run `fleet config check`.";
+    let text = "A peer is an agent that takes work. This fleet.toml names none. Add one in a shell:\n\n\
+                fleet peers add echo --mode echo\n\
+                fleet peers add app --mode cc --repo DIR\n\nIt shows here at once.";
     let lines = pieces::paragraph(theme, Role::Text, &SafeText::of(text), inside.width);
     pieces::lines(frame, inside, lines);
 }

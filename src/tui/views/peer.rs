@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::control::{FleetSnapshot, PeerView};
-use crate::domain::SafeText;
+use crate::domain::{Health, SafeText};
 use crate::tui::format;
 use crate::tui::model::Model;
 use crate::tui::theme::{Role, Theme};
@@ -94,6 +94,7 @@ fn health_lines(peer: &PeerView, width: u16, theme: Theme) -> Vec<Line<'static>>
             "probed {} ago",
             format::age(0, i64::try_from(age).unwrap_or(0) * 1000)
         ),
+        None if peer.health == Health::Stopped => "starts when it gets work".to_owned(),
         None => "not probed yet".to_owned(),
     };
     let mut out = vec![Line::from(vec![

@@ -7,7 +7,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
 use crate::control::DispatchView;
-use crate::domain::{DispatchState, Reason, SafeText};
+use crate::domain::{DispatchState, Reason, SafeText, Verification};
 use crate::tui::format;
 use crate::tui::model::{Feed, Ink, Model, Stream, StreamModel, Tail};
 use crate::tui::theme::{Role, Theme};
@@ -252,14 +252,21 @@ fn verdict_line(view: &DispatchView, theme: Theme) -> Line<'static> {
     if let Some(reason) = view.reason {
         spans.push(span(theme, Role::Text, format!(", {}", because(reason))));
     }
-    if let Some(said) = view.verification {
-        let said = format::verification(said);
-        spans.push(span(theme, Role::Dim, " · checks: "));
-        spans.push(span(
-            theme,
-            said.role,
-            format!("{} {}", said.glyph, said.word),
-        ));
+    match view.verification {
+        Some(said @ (Verification::Verified | Verification::Rejected)) => {
+            let said = format::verification(said);
+            spans.push(span(theme, Role::Dim, " · checks: "));
+            let said_so = format!("{} {}", said.glyph, said.word);
+            spans.push(span(theme, said.role, said_so));
+        }
+        Some(Verification::Unverified) => {
+            spans.push(span(
+                theme,
+                Role::Dim,
+                " · unverified: there was nothing to check",
+            ));
+        }
+        None => {}
     }
     if view.late {
         spans.push(span(theme, Role::Warn, " · the reply came late"));
