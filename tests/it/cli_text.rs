@@ -7,9 +7,14 @@ use assert_cmd::Command;
 use serde_json::Value;
 
 /// Every command, with the words that lead to it.
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 37] = [
     "",
+    "init",
     "peers",
+    "peers list",
+    "peers add",
+    "peers set",
+    "peers remove",
     "status",
     "deploy",
     "start",
@@ -34,8 +39,12 @@ const COMMANDS: [&str; 28] = [
     "daemon stop",
     "daemon status",
     "serve",
+    "service",
+    "service install",
+    "service uninstall",
     "config",
     "config check",
+    "completions",
 ];
 
 fn fleet(home: &Path, words: &[&str]) -> Output {
@@ -70,7 +79,7 @@ fn help_of_every_command() {
 
 /// The options that every command takes are the same everywhere; they are shown once, with `fleet --help`.
 fn without_shared(help: &str) -> &str {
-    let is_top = help.contains("\nCommands:\n  peers");
+    let is_top = help.contains("\nCommands:\n  init");
     match help.split_once("\nFor every command:") {
         Some((own, _shared)) if !is_top => own,
         Some(_) | None => help,
@@ -119,8 +128,11 @@ fn bad_usage_exits_two_with_one_message() {
 #[test]
 fn without_a_fleet_it_says_how_to_make_one() {
     let home = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 5] = [
+    let commands: [&[&str]; 8] = [
+        &[],
         &["status"],
+        &["peers", "add", "app", "--mode", "echo"],
+        &["service", "install"],
         &["send", "echo", "hello"],
         &["config", "check"],
         &["peers"],
@@ -131,6 +143,7 @@ fn without_a_fleet_it_says_how_to_make_one() {
         assert_eq!(output.status.code(), Some(2), "{words:?}");
         let said = text(&output.stderr);
         assert!(said.contains("fleet.toml"), "{words:?}: {said}");
+        assert!(said.contains("fleet init"), "{words:?}: {said}");
         assert!(said.contains("\n  try: "), "{words:?}: {said}");
     }
     let left: Vec<_> = std::fs::read_dir(home.path()).unwrap().collect();

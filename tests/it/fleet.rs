@@ -42,7 +42,7 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    fn of(output: &Output) -> Self {
+    pub(crate) fn of(output: &Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -279,6 +279,25 @@ impl Drop for Fleet {
             std::thread::sleep(Duration::from_millis(2));
         }
     }
+}
+
+/// The real binary in a folder that is its home too, with nothing else.
+pub(crate) fn run_bare(home: &Path, words: &[&str]) -> Said {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fleet"));
+    command
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", "/usr/bin:/bin")
+        .current_dir(home)
+        .args(words)
+        .stdin(Stdio::null());
+    Said::of(&command.output().expect("fleet runs"))
+}
+
+/// The first JSON object on its standard output: what was looked at, before a failure.
+pub(crate) fn first_object(said: &Said) -> Value {
+    let line = said.stdout.lines().next().unwrap_or_default();
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("no JSON ({error}) in {said:?}"))
 }
 
 /// SIGKILL to one process.

@@ -74,7 +74,7 @@ pub struct GlobalArgs {
 pub enum Command {
     /// Find the agents on this machine and write a fleet.toml
     Init,
-    /// List the peers: who they are, where they listen, how they are; add, change and remove them
+    /// List the peers, how they are and where they listen; add, change, remove them
     Peers(PeersArgs),
     /// Show the daemon, the peers, the work in flight and the budgets
     Status,

@@ -68,7 +68,7 @@ pub struct SetArgs {
     #[arg(
         value_name = "KEY VALUE | KEY=VALUE",
         required = true,
-        allow_hyphen_values = true
+        allow_negative_numbers = true
     )]
     pub settings: Vec<String>,
 }

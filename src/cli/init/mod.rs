@@ -213,3 +213,42 @@ fn install_first() -> String {
     });
     format!("{agent}To try fleet without an agent: fleet, then n for echo.")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_no_agent_is_found_it_says_what_to_install() {
+        let looked = find::AGENTS.map(|agent| Looked {
+            agent,
+            found: Found::Nowhere,
+        });
+        let repo = Path::new("/home/ada/app");
+        let peers = name_peers(&looked, repo).unwrap();
+        let path = repo.join("fleet.toml");
+        let fleet = config::parse(&path, &file::text(&peers, "."), None).unwrap();
+        insta::assert_snapshot!(words(&looked, &fleet, |_| None));
+    }
+
+    #[test]
+    fn no_two_peers_have_one_name() {
+        let looked = find::AGENTS.map(|agent| Looked {
+            agent,
+            found: Found::Here {
+                path: PathBuf::from("/bin/x"),
+                version: "1.0".to_owned(),
+            },
+        });
+        let names = |folder: &str| -> Vec<String> {
+            let peers = name_peers(&looked, Path::new(folder)).unwrap();
+            peers.iter().map(|peer| peer.name.to_string()).collect()
+        };
+        let some = ["app", "oc-app", "codex-app", "agy-app", "hermes-app"];
+        assert_eq!(names("/src/app"), some);
+        let mut long = names("/src/a-folder-with-a-name-that-is-far-too-long");
+        long.sort();
+        long.dedup();
+        assert_eq!(long.len(), 5, "{long:?}");
+    }
+}

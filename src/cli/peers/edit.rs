@@ -9,7 +9,7 @@ use crate::cli::output;
 use crate::config::edit::{Change, EditError, Setting};
 use crate::config::file::{Changed, Edited};
 use crate::config::trust::Accepted;
-use crate::control::Target;
+use crate::control::{Command, ControlHandle, Target};
 use crate::domain::{ErrorKind, Failure, PeerName, SafeText};
 
 /// Makes the change in the fleet's file.
@@ -20,7 +20,17 @@ pub(super) async fn change(target: &Target, change: &Change) -> Result<Changed, 
         accepted: &Accepted::of(&target.state_dir),
         explicit: target.explicit,
     };
-    edited.change(change).await
+    let changed = edited.change(change).await?;
+    tell_daemon(target).await;
+    Ok(changed)
+}
+
+/// A daemon reads the file again with each command; one that runs is given one, so that an open console shows the change. It
+/// would come to know it anyway, so nothing is lost where it cannot be told.
+async fn tell_daemon(target: &Target) {
+    if let Ok(Some(handle)) = ControlHandle::connect_running(target).await {
+        let _untold = handle.call(Command::Snapshot { follow: false }).await;
+    }
 }
 
 /// Reads a key with dots and its value.

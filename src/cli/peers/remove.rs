@@ -27,12 +27,13 @@ pub(super) async fn execute(global: &GlobalArgs, args: &RemoveArgs) -> CommandRe
 
 async fn put_to_rest(target: &Target, peer: &PeerName) -> Result<(), Failure> {
     let handle = ControlHandle::connect(target).await?;
-    let status = match handle.call(Command::Status).await? {
-        Answer::Status(status) => status,
+    // A snapshot is answered also while the file is invalid.
+    let snapshot = match handle.call(Command::Snapshot { follow: false }).await? {
+        Answer::Snapshot(snapshot) => snapshot,
         other => return Err(unexpected(&other)),
     };
     // One that the file does not name is told by the change.
-    let Some(view) = status.peers.iter().find(|view| &view.name == peer) else {
+    let Some(view) = snapshot.peers.iter().find(|view| &view.name == peer) else {
         return Ok(());
     };
     refuse_busy(view)?;

@@ -57,7 +57,9 @@ fn line(words: &[&str]) -> String {
 }
 
 async fn run(words: &[&str]) -> Result<(), String> {
-    let env = ChildEnv::pick_own(Mode::Exec, &[BUS.to_owned()]);
+    let mut env = ChildEnv::pick_own(Mode::Exec, &[BUS.to_owned()]);
+    // As the person would find it: systemd is no tool of an agent, which are looked for in further places.
+    env.set("PATH", &std::env::var("PATH").unwrap_or_default());
     let spawner = Spawner::for_probe("service", PathBuf::from("/"), env);
     let argv: Vec<String> = ["systemctl", "--user"]
         .iter()

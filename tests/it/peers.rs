@@ -1,0 +1,304 @@
+//! `fleet peers add`, `set` and `remove`: fleet.toml by command.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::time::Duration;
+
+use crate::fleet::{Fleet, Said, first_object, text};
+
+const ECHO: &str = "# mine\r\n[peers.echo]\r\nmode = \"echo\" # built in\r\n# the end";
+
+fn fleet_with(bytes: &str) -> Fleet {
+    let fleet = Fleet::new("");
+    fs::write(fleet.path("fleet.toml"), bytes).unwrap();
+    fleet
+}
+
+fn file(fleet: &Fleet) -> String {
+    fs::read_to_string(fleet.path("fleet.toml")).unwrap()
+}
+
+fn accepted(fleet: &Fleet) -> bool {
+    first_object(&fleet.run_implicit(&["trust", "--json"]))["accepted"] == true
+}
+
+fn ok(said: Said) -> Said {
+    assert_eq!(said.code, 0, "{said:?}");
+    said
+}
+
+#[test]
+fn a_peer_is_added_changed_used_and_removed() {
+    let fleet = fleet_with(ECHO);
+    fs::set_permissions(fleet.path("fleet.toml"), fs::Permissions::from_mode(0o640)).unwrap();
+    let add = [
+        "peers",
+        "add",
+        "work",
+        "--mode",
+        "exec",
+        "--repo",
+        "repo",
+        "command=[\"cat\"]",
+        "budget.turns=5",
+    ];
+    let said = ok(fleet.run_implicit(&add));
+    let folder = fs::canonicalize(fleet.path("")).unwrap();
+    insta::assert_snapshot!(said.stdout.replace(folder.to_str().unwrap(), "DIR"), @r#"
+    Added work in DIR/fleet.toml.
+    Next: fleet send work "...", or n in the console.
+    "#);
+    let block = "\r\n\r\n[peers.work]\r\nmode = \"exec\"\r\nrepo = \"repo\"\r\ncommand = [\"cat\"]\r\nbudget.turns = 5";
+    assert_eq!(file(&fleet), format!("{ECHO}{block}"));
+    assert!(
+        accepted(&fleet),
+        "what was harmless and what the person added"
+    );
+    let sent = ok(fleet.run_implicit(&["send", "work", "hello"]));
+    assert_eq!(sent.stdout, "hello\n");
+    let pid = fleet.receiver_pid("work").expect("it runs");
+
+    ok(fleet.run_implicit(&["peers", "set", "work", "budget.turns", "7"]));
+    ok(fleet.run_implicit(&[
+        "peers",
+        "set",
+        "work",
+        "events=jsonl",
+        "budget.tokens=200_000",
+    ]));
+    let changed = block.replace(
+        "turns = 5",
+        "turns = 7\r\nbudget.tokens = 200_000\r\nevents = \"jsonl\"",
+    );
+    assert!(accepted(&fleet));
+    for line in changed.lines() {
+        assert!(
+            file(&fleet).contains(line),
+            "{line:?} of {:?}",
+            file(&fleet)
+        );
+    }
+    let same = ok(fleet.run_implicit(&["peers", "set", "work", "budget.turns=7", "--json"]));
+    assert_eq!(same.json()["written"], false);
+
+    ok(fleet.run_implicit(&["peers", "remove", "work"]));
+    assert_eq!(file(&fleet), ECHO);
+    let mode = fs::metadata(fleet.path("fleet.toml"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o640);
+    fleet.until("its receiver is gone", Duration::from_secs(10), || {
+        fleet.processes().iter().all(|(other, _)| *other != pid)
+    });
+    fleet.shut_down();
+}
+
+#[test]
+fn what_would_be_wrong_is_refused_in_the_words_of_config_check() {
+    let fleet = fleet_with("[peers.echo]\nmode = \"echo\"\n");
+    let before = file(&fleet);
+    let refused: [(&[&str], &str); 8] = [
+        (
+            &["set", "echo", "colour", "red"],
+            "peers.echo.colour is no key that [peers.echo] knows",
+        ),
+        (
+            &["set", "echo", "budget.tokens", "lots"],
+            "peers.echo.budget.tokens is a text; it takes a whole number",
+        ),
+        (
+            &["set", "echo", "port", "80"],
+            "peers.echo.port is 80; it takes 1024 to 65535",
+        ),
+        (
+            &["set", "echo", "mode", "claude"],
+            "peers.echo.mode is \"claude\"; it takes one of",
+        ),
+        (&["set", "none", "port", "9391"], "names no peer none"),
+        (
+            &["add", "echo", "--mode", "echo"],
+            "names the peer echo already",
+        ),
+        (
+            &["add", "app", "--mode", "cc", "--repo", "nowhere"],
+            "The repo nowhere cannot be used",
+        ),
+        (&["remove", "none"], "names no peer none"),
+    ];
+    for (words, why) in refused {
+        let said = fleet.run(&[&["peers"], words].concat());
+        assert_eq!(said.code, 2, "{words:?}: {said:?}");
+        assert!(said.stderr.contains(why), "{words:?}: {said:?}");
+        assert_eq!(file(&fleet), before, "{words:?}");
+    }
+    // The same sentence, of a file that holds the same.
+    let said = fleet.run(&["peers", "set", "echo", "colour", "red"]).stderr;
+    fs::write(
+        fleet.path("fleet.toml"),
+        format!("{before}colour = \"red\"\n"),
+    )
+    .unwrap();
+    let checked = fleet.run(&["config", "check"]).stderr;
+    assert_eq!(said.lines().next(), checked.lines().next());
+    // What was broken by hand, a command can mend.
+    fs::write(
+        fleet.path("fleet.toml"),
+        before.replace("echo\"\n", "ech\"\n"),
+    )
+    .unwrap();
+    assert_eq!(fleet.run(&["config", "check"]).code, 2);
+    ok(fleet.run(&["peers", "set", "echo", "mode", "echo"]));
+    assert_eq!(file(&fleet), before);
+    fleet.run(&["daemon", "stop"]);
+}
+
+#[test]
+fn twenty_changes_at_once_are_all_kept() {
+    let fleet = fleet_with("[peers.echo]\nmode = \"echo\"\n");
+    let started: Vec<_> = (0..20)
+        .map(|n| fleet.spawn(&["peers", "add", &format!("p{n}"), "--mode", "echo"]))
+        .collect();
+    for one in started {
+        ok(Fleet::finish(one));
+    }
+    let listed = ok(fleet.run(&["config", "check", "--json"])).json();
+    let mut peers: Vec<&str> = listed["peers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|peer| peer.as_str())
+        .collect();
+    peers.sort_unstable();
+    let mut expected: Vec<String> = (0..20)
+        .map(|n| format!("p{n}"))
+        .chain(["echo".to_owned()])
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(peers, expected);
+    let left = fs::read_dir(fleet.path("")).unwrap().flatten();
+    let left: Vec<_> = left
+        .filter(|entry| entry.file_name().to_string_lossy().ends_with(".new"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_change_accepts_nothing_that_nobody_accepted() {
+    let fleet = fleet_with("[peers.work]\nmode = \"exec\"\nrepo = \"repo\"\ncommand = [\"cat\"]\n");
+    assert!(!accepted(&fleet));
+    let said = ok(fleet.run_implicit(&["peers", "add", "e", "--mode", "echo"]));
+    assert!(said.stdout.contains("not accepted yet"), "{said:?}");
+    assert!(!accepted(&fleet), "the stranger's peer came along");
+    ok(fleet.run_implicit(&["trust", "--yes"]));
+    ok(fleet.run_implicit(&["peers", "set", "work", "port", "21999"]));
+    assert!(accepted(&fleet));
+    fs::write(fleet.path("fleet.toml"), file(&fleet).replace("cat", "tac")).unwrap();
+    assert!(!accepted(&fleet));
+    fleet.run(&["daemon", "stop"]);
+}
+
+#[test]
+fn a_peer_at_work_stays_and_one_at_rest_leaves_nothing() {
+    let fleet = Fleet::new("[peers.echo]\nmode = \"echo\"\n");
+    let script = fleet.script(
+        "agent.sh",
+        "#!/bin/sh\ncat\nwhile [ ! -e done ]; do sleep 0.05; done\n",
+    );
+    let command = format!("command=[\"{}\"]", script.display());
+    ok(fleet.run(&[
+        "peers",
+        "add",
+        "slow",
+        "--mode",
+        "exec",
+        "--repo",
+        "repo",
+        &command,
+        "env=[\"FLEET_TEST_DIR\"]",
+    ]));
+    let before = file(&fleet);
+    ok(fleet.run(&["send", "slow", "x", "--no-wait"]));
+    let refused = fleet.run(&["peers", "remove", "slow"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(
+        refused
+            .stderr
+            .contains("slow stays: it has a dispatch that has not ended"),
+        "{refused:?}"
+    );
+    assert!(
+        refused.stderr.contains("fleet dispatches cancel"),
+        "{refused:?}"
+    );
+    assert_eq!(file(&fleet), before);
+    fs::write(fleet.path("repo/done"), "").unwrap();
+    fleet.until("it has ended", Duration::from_secs(30), || {
+        fleet
+            .dispatches()
+            .iter()
+            .all(|one| one["outcome"] != serde_json::Value::Null)
+    });
+    // Receivers outlive the daemon; one is started to stop them.
+    ok(fleet.run(&["daemon", "stop"]));
+    ok(fleet.run(&["peers", "remove", "slow"]));
+    assert!(!file(&fleet).contains("slow"));
+    fleet.until("no receiver is left", Duration::from_secs(10), || {
+        fleet
+            .processes()
+            .iter()
+            .all(|(_, line)| !line.contains("serve"))
+    });
+    fleet.shut_down();
+}
+
+#[test]
+fn a_link_leads_to_the_real_file_and_stays_a_link() {
+    let fleet = Fleet::new("");
+    let real = fleet.path("home/real.toml");
+    fs::write(&real, "[peers.echo]\nmode = \"echo\"\n").unwrap();
+    fs::remove_file(fleet.path("fleet.toml")).unwrap();
+    symlink(&real, fleet.path("fleet.toml")).unwrap();
+    ok(fleet.run_implicit(&["peers", "add", "e", "--mode", "echo"]));
+    assert!(fleet.path("fleet.toml").is_symlink());
+    assert!(fs::read_to_string(&real).unwrap().contains("[peers.e]"));
+    // Neither a leftover nor a trap beside the file is followed.
+    let trap = fleet.path("home/trap");
+    let ino = fs::metadata(&real).unwrap().ino();
+    for pid in 1..50 {
+        let _ = symlink(&trap, fleet.path(&format!("home/.real.toml.{pid}.new")));
+    }
+    ok(fleet.run(&["peers", "set", "e", "port", "21998"]));
+    assert!(!trap.exists());
+    assert_ne!(fs::metadata(&real).unwrap().ino(), ino);
+    assert_eq!(text(&real).is_empty(), false);
+    fleet.run(&["daemon", "stop"]);
+}
+
+#[test]
+fn somebody_elses_agent_and_a_file_with_a_byte_order_mark() {
+    let fleet = fleet_with("\u{feff}[peers]\necho.mode = \"echo\"\n");
+    ok(fleet.run(&[
+        "peers",
+        "add",
+        "far",
+        "--url",
+        "http://10.0.0.5:9220",
+        "token_env=FAR_TOKEN",
+    ]));
+    let expected = "\u{feff}[peers]\necho.mode = \"echo\"\n\n[peers.far]\nurl = \"http://10.0.0.5:9220\"\ntoken_env = \"FAR_TOKEN\"\n";
+    assert_eq!(file(&fleet), expected);
+    ok(fleet.run(&["peers", "remove", "far"]));
+    assert_eq!(file(&fleet), "\u{feff}[peers]\necho.mode = \"echo\"\n");
+    let both = fleet.run(&[
+        "peers",
+        "add",
+        "x",
+        "--mode",
+        "echo",
+        "--url",
+        "http://10.0.0.5/",
+    ]);
+    assert_eq!(both.code, 2);
+    fleet.run(&["daemon", "stop"]);
+}
