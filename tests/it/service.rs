@@ -1,5 +1,5 @@
-//! `fleet service`: a unit for systemd, and what is told to it. systemctl is a script that writes down what it is asked; what
-//! systemd makes of the unit is checked with its own tool where that is installed.
+//! `fleet service`: a unit for systemd, and what is told to it. systemctl is a script that writes down what it is asked, so that
+//! no test changes the services of whoever runs it.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -16,7 +16,7 @@ pub(super) const MARK: &str =
 /// # Errors
 /// [`Failure`] of kind `usage` for a path that systemd cannot be told.
 pub(super) fn text(target: &Target) -> Result<String, Failure> {
-    let program = plain(&target.program)?;
+    let program = executable(plain(&target.program)?)?;
     let config = plain(&target.config)?;
     let state = plain(&target.state_dir)?;
     Ok(format!(
@@ -68,6 +68,18 @@ fn plain(path: &Path) -> Result<&str, Failure> {
     })
 }
 
+/// Of the program itself systemd takes no quotes and no backslash, however they are written (measured with systemd 252).
+fn executable(path: &str) -> Result<&str, Failure> {
+    if !path.contains(['"', '\'', '\\']) {
+        return Ok(path);
+    }
+    Err(Failure::new(
+        ErrorKind::Usage,
+        format!("systemd starts no program whose path has quotes or a backslash, as {path} has."),
+        "Install fleet somewhere else: cargo install --path .",
+    ))
+}
+
 /// `%` begins a specifier, wherever it stands.
 fn specifiers(text: &str) -> String {
     text.replace('%', "%%")
@@ -116,9 +128,15 @@ mod tests {
         insta::assert_snapshot!(text(&target).unwrap());
         let refused = text(&Target {
             config: PathBuf::from("/a\nExecStart=/bin/evil/fleet.toml"),
-            ..target
+            ..target.clone()
         });
         assert_eq!(refused.unwrap_err().kind.exit_code(), 2);
+        let refused = text(&Target {
+            program: PathBuf::from("/opt/\"it\"/fleet"),
+            ..target
+        });
+        let refused = refused.unwrap_err().message;
+        assert!(refused.contains("quotes or a backslash"), "{refused}");
     }
 
     /// Reads a command line as systemd does: words with quotes and escapes, then specifiers, then variables, which the
@@ -173,7 +191,7 @@ mod tests {
     proptest! {
         #[test]
         fn systemd_reads_the_paths_that_were_meant(
-            program in "/(\\PC|[ %$\"'\\\\;#@:+!|-]){1,30}",
+            program in "/([^\\pC\"'\\\\]|[ %$;#@:+!|-]){1,30}",
             config in "/(\\PC|[ %$\"'\\\\;#{}-]){1,30}",
         ) {
             let unit = text(&target(&program, &config)).unwrap();
