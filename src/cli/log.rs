@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::args::{Command, DaemonCommand, GlobalArgs};
 use super::{output, session};
+use crate::control::DAEMON_LOG;
 use crate::domain::{Failure, SafeText};
 use crate::telemetry::{self, LEVEL_VARIABLE, Telemetry};
 
-/// The daemon's log, in its state folder.
-const DAEMON_LOG: &str = "daemon.log";
 /// The log of everything else that was asked for one.
 const CLIENT_LOG: &str = "client.log";
 

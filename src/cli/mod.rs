@@ -17,6 +17,7 @@ mod json;
 mod log;
 mod output;
 mod peers;
+mod restart;
 #[cfg(test)]
 mod samples;
 mod send;
@@ -48,6 +49,7 @@ pub async fn run(global: &GlobalArgs, command: Command) -> u8 {
         Command::Status => status::execute(global).await,
         Command::Deploy(args) => deploy::execute(global, &args).await,
         Command::Start(args) => start::execute(global, &args).await,
+        Command::Restart(args) => restart::execute(global, &args).await,
         Command::Stop(args) => stop::execute(global, &args).await,
         Command::Send(args) => send::execute(global, &args).await,
         Command::Dispatches(args) => dispatches::execute(global, args).await,

@@ -301,7 +301,10 @@ fn request(id: u64, command: Command, target: &Target) -> Request {
 
 fn starts_receivers(command: &Command) -> bool {
     match command {
-        Command::Submit(_) | Command::Deploy { .. } | Command::Start { .. } => true,
+        Command::Submit(_)
+        | Command::Deploy { .. }
+        | Command::Start { .. }
+        | Command::Restart { .. } => true,
         Command::Snapshot { .. }
         | Command::Wait { .. }
         | Command::Show { .. }

@@ -89,6 +89,15 @@ pub enum Command {
         /// Every receiver of the fleet.
         all: bool,
     },
+    /// Drain, stop and start receivers; answered by [`Answer::Peers`](super::Answer::Peers).
+    Restart {
+        /// Which.
+        peers: Vec<PeerName>,
+        /// Every receiver of the fleet.
+        all: bool,
+        /// What becomes of their tokens.
+        tokens: Tokens,
+    },
     /// Answered by [`Answer::Status`](super::Answer::Status).
     Status,
     /// Answered by [`Answer::Budgets`](super::Answer::Budgets).
@@ -108,6 +117,16 @@ pub enum Command {
     },
     /// Stop the daemon; receivers go on.
     StopDaemon,
+}
+
+/// What becomes of a receiver's bearer token when it is restarted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tokens {
+    /// It stays.
+    Keep,
+    /// A new one takes its place.
+    Rotate,
 }
 
 /// A dispatch as a client asks for it. Everything in it is unvalidated.

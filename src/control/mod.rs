@@ -22,7 +22,7 @@ mod transcript_line;
 use fleet_a2a::contract::{MAX_ESCAPE, MAX_MESSAGE_BYTES, MAX_REPLY_BYTES};
 
 pub use client::{AnswerStream, ControlHandle};
-pub use command::{Command, SubmitRequest};
+pub use command::{Command, SubmitRequest, Tokens};
 pub use dispatch_view::{DispatchDetail, DispatchView};
 pub use frame::{LineReader, line_reader, to_line};
 pub use launch::{DaemonReport, report_path};
@@ -33,6 +33,7 @@ pub use snapshot::{
 };
 pub use socket_path::SocketPath;
 pub use target::{Places, Target, fleet_id};
+pub use target::{DAEMON_LOG, Places, Target};
 pub use transcript_line::{Direction, LineKind, TranscriptLine, TranscriptView};
 
 /// Longest line either side accepts: a dispatch with the largest message and the largest reply, be every byte of them escaped.

@@ -7,8 +7,10 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::config::{Peek, hex, peek, sha256};
-use crate::domain::{ErrorKind, Failure};
+use crate::domain::{ErrorKind, Failure, PeerName};
 
+/// The daemon's log, in the state folder.
+pub const DAEMON_LOG: &str = "daemon.log";
 /// Bits with which others could change what stands in the state folder.
 const OTHERS_WRITE: u32 = 0o022;
 
@@ -97,6 +99,18 @@ impl Target {
             program: own_program()?,
             env_names: looked.env_names,
         })
+    }
+
+    /// The daemon's log.
+    #[must_use]
+    pub fn daemon_log(&self) -> PathBuf {
+        self.state_dir.join(DAEMON_LOG)
+    }
+
+    /// Where a peer's receiver keeps its things.
+    #[must_use]
+    pub fn receiver_dir(&self, peer: &PeerName) -> PathBuf {
+        self.state_dir.join("receivers").join(peer.as_str())
     }
 
     /// Makes the state folder, mode 0700.

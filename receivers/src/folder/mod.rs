@@ -95,6 +95,15 @@ pub fn write(dir: &Path, config: &ReceiverConfig, token: &Secret) -> Result<(), 
     write_private(dir, CONFIG_FILE, text.as_bytes())
 }
 
+/// Replaces the token, whole or not at all, also over a power cut. Only for a folder that nobody serves: whoever does has
+/// read the one before.
+///
+/// # Errors
+/// [`FolderError`] when the system refuses.
+pub fn write_token(dir: &Path, token: &Secret) -> Result<(), FolderError> {
+    write_private(dir, TOKEN_FILE, token.expose().as_bytes())
+}
+
 /// Reads `receiver.toml` and the token.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ mod config;
 mod daemon;
 mod dispatches;
 mod peers;
+mod restart;
 mod send;
 mod serve;
 mod service;
@@ -28,6 +29,7 @@ pub use dispatches::{
     ResolvedState,
 };
 pub use peers::{AddArgs, PeersArgs, PeersCommand, RemoveArgs, SetArgs};
+pub use restart::RestartArgs;
 pub use send::SendArgs;
 pub use serve::ServeArgs;
 pub use service::{PrintArgs, ServiceArgs, ServiceCommand};
@@ -82,6 +84,8 @@ pub enum Command {
     Deploy(ReceiverArgs),
     /// Start receivers; deploys those that never were
     Start(ReceiverArgs),
+    /// Drain, stop and start receivers
+    Restart(RestartArgs),
     /// Drain and stop receivers; they stay stopped until started or needed
     Stop(ReceiverArgs),
     /// Dispatch work to a peer and wait for the reply

@@ -80,6 +80,10 @@ pub(super) async fn run(
             let wanted = receivers::Wanted { peers, all };
             receivers::start(wanted, env, &fleet, core, reply).await
         }
+        Command::Restart { peers, all, tokens } => {
+            let wanted = receivers::Wanted { peers, all };
+            receivers::restart((wanted, tokens), env, &fleet, core, reply).await
+        }
         Command::Stop { peers, all } => {
             let wanted = receivers::Wanted { peers, all };
             receivers::stop(wanted, &fleet, core, reply).await
@@ -97,6 +101,7 @@ fn needs_valid_file(command: &Command) -> bool {
         Command::Submit(_)
         | Command::Deploy { .. }
         | Command::Start { .. }
+        | Command::Restart { .. }
         | Command::Status
         | Command::Budgets { .. }
         | Command::Transcripts { .. }

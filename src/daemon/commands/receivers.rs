@@ -1,11 +1,11 @@
-//! Commands about receivers: deploy, start, stop.
+//! Commands about receivers: deploy, start, restart, stop.
 //!
 //! Owns: which peers are meant, and doing them side by side. Does not own: how a receiver is started or stopped.
 
 use futures::future::join_all;
 
 use crate::config::{PeerConfig, PeerKind};
-use crate::control::Answer;
+use crate::control::{Answer, Tokens};
 use crate::daemon::connection::{Ended, Reply};
 use crate::daemon::core::Core;
 use crate::daemon::fleet::Fleet;
@@ -45,6 +45,23 @@ pub(super) async fn start(
 ) -> Result<(), Ended> {
     // Deploying is idempotent and starts what was deployed before.
     deploy(wanted, env, fleet, core, reply).await
+}
+
+/// A peer that is not named by the file any more cannot be started again, so it is not stopped either.
+pub(super) async fn restart(
+    (wanted, tokens): (Wanted, Tokens),
+    env: ClientEnv,
+    fleet: &Fleet,
+    core: &Core,
+    reply: &Reply,
+) -> Result<(), Ended> {
+    let names = usable(&wanted, fleet)?;
+    let done = join_all(
+        names
+            .iter()
+            .map(|name| core.supervisor.restart(name, env.clone(), tokens)),
+    );
+    finish(names.as_slice(), done.await, core, reply).await
 }
 
 pub(super) async fn stop(

@@ -50,6 +50,14 @@ impl ReceiverRow {
             parked_reason: None,
         }
     }
+
+    /// No process is known any more.
+    pub fn forget_process(&mut self) {
+        self.pid = None;
+        self.start_time = None;
+        self.boot_id = None;
+        self.instance = None;
+    }
 }
 
 impl Store {

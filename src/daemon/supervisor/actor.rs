@@ -11,9 +11,11 @@ use tokio::time::MissedTickBehavior;
 
 use super::foreign;
 use super::receiver::Receiver;
+use super::revive::Happening;
 use super::status::{Status, StatusCell};
 use super::{Parts, deploy};
 use crate::config::PeerKind;
+use crate::control::Tokens;
 use crate::daemon::fleet::Fleet;
 use crate::daemon::peers::{ClientEnv, ReadyPeer};
 use crate::domain::{ErrorKind, Failure, Health, PeerName};
@@ -32,6 +34,8 @@ pub(super) enum Ask {
     Ready(ClientEnv, Answer<ReadyPeer>),
     /// A person starts it.
     Deploy(ClientEnv, Answer<()>),
+    /// A person restarts it.
+    Restart(ClientEnv, Tokens, Answer<()>),
     /// A person stops it.
     Stop(Answer<()>),
     /// Prove it again before it is used again.
@@ -72,7 +76,10 @@ impl Actor {
                     Some(ask) => self.answer(ask).await,
                     None => return,
                 },
-                exit = self.receiver.exited() => self.receiver.died(exit).await,
+                happening = self.receiver.happening() => match happening {
+                    Happening::Exited(exit) => self.receiver.died(exit).await,
+                    Happening::Due => self.receiver.try_again().await,
+                },
                 changed = fleet.changed() => {
                     if changed.is_err() {
                         return;
@@ -93,6 +100,9 @@ impl Actor {
             Ask::Deploy(env, answer) => {
                 self.receiver.forgive();
                 let _ = answer.send(self.ready(&env).await.map(drop));
+            }
+            Ask::Restart(env, tokens, answer) => {
+                let _ = answer.send(self.restart(&env, tokens).await);
             }
             Ask::Stop(answer) => {
                 let _ = answer.send(self.receiver.stop().await);
@@ -122,6 +132,16 @@ impl Actor {
                 self.status.set(foreign::status_of(&reached));
                 reached
             }
+        }
+    }
+
+    async fn restart(&mut self, env: &ClientEnv, tokens: Tokens) -> Result<(), Failure> {
+        let fleet = self.parts.fleet.current();
+        match &fleet.usable_peer(&self.name)?.kind {
+            PeerKind::Receiver(receiver) => {
+                self.receiver.restart((&fleet, receiver), env, tokens).await
+            }
+            PeerKind::Foreign(_) => Ok(()),
         }
     }
 

@@ -9,7 +9,7 @@ use fleet_receivers::{child, folder};
 use tokio::time::Instant;
 
 use super::ability::undecided;
-use super::deploy::{Deployed, Plan, receiver_dir};
+use super::deploy::{Deployed, Plan};
 use super::machine::{Event, Next};
 use super::prove::prove;
 use super::receiver::{Receiver, Wanted};
@@ -71,6 +71,7 @@ impl Receiver {
                     return Ok(());
                 }
                 self.record_failure(&why).await;
+                self.plan_retry();
                 self.show_stopped(Some(port));
                 Err(self.failed(&why))
             }
@@ -80,6 +81,7 @@ impl Receiver {
     pub(super) async fn proven(&mut self, running: Running) {
         let identity = running.identity.clone();
         self.running = Some(running);
+        self.forget_retry();
         self.machine.step(Event::Proven, clock::now_ms(), 0.0);
         self.doubted = false;
         self.failed_probes = 0;
@@ -118,12 +120,12 @@ impl Receiver {
             peer: &self.name,
             receiver,
             bands: &fleet.config.bands,
-            state_dir: &self.parts.target.state_dir,
+            dir: self.parts.target.receiver_dir(&self.name),
         }
     }
 
     pub(super) fn known_deployment(&self) -> Option<Deployed> {
-        let dir = receiver_dir(&self.parts.target.state_dir, &self.name);
+        let dir = self.parts.target.receiver_dir(&self.name);
         let (config, token) = folder::load(&dir).ok()?;
         Some(Deployed {
             env: folder::read_env(&dir).ok().flatten().unwrap_or_default(),

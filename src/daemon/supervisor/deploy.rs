@@ -41,15 +41,11 @@ pub(super) struct Plan<'a> {
     pub(super) peer: &'a PeerName,
     pub(super) receiver: &'a ReceiverPeer,
     pub(super) bands: &'a Bands,
-    pub(super) state_dir: &'a Path,
+    /// The receiver's folder.
+    pub(super) dir: PathBuf,
 }
 
 impl Plan<'_> {
-    /// The receiver's folder.
-    pub(super) fn dir(&self) -> PathBuf {
-        receiver_dir(self.state_dir, self.peer)
-    }
-
     /// Writes the folder, or brings it up to date, and claims the port. The row is stored before anything else, so that
     /// whatever runs later is known to the next daemon.
     ///
@@ -63,7 +59,7 @@ impl Plan<'_> {
         row.should_run = true;
         store.upsert_receiver(&row).await?;
         let port = self.claim_port(store, row.port).await?;
-        let dir = self.dir();
+        let dir = self.dir.clone();
         let known = folder::load(&dir).ok();
         let token = match &known {
             Some((_, token)) => token.clone(),
@@ -192,11 +188,6 @@ impl Plan<'_> {
     }
 }
 
-/// Where a peer's receiver keeps its things.
-pub(super) fn receiver_dir(state_dir: &Path, peer: &PeerName) -> PathBuf {
-    state_dir.join("receivers").join(peer.as_str())
-}
-
 fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
@@ -212,6 +203,14 @@ fn mint_receiver_id(peer: &PeerName) -> String {
 
 fn mint_token() -> Secret {
     Secret::new(&hex(&rand::random::<[u8; TOKEN_BYTES]>()))
+}
+
+/// A new token for a receiver that does not run; one that was never deployed gets its first when it is.
+pub(super) fn rotate_token(dir: &Path) -> Result<(), Failure> {
+    if !folder::path(dir, folder::CONFIG_FILE).exists() {
+        return Ok(());
+    }
+    folder::write_token(dir, &mint_token()).map_err(refused)
 }
 
 /// The token of a folder whose `receiver.toml` does not read any more, if it is one that we minted.
@@ -294,7 +293,7 @@ mod tests {
                 peer: &peer,
                 receiver: &self.receiver,
                 bands: &self.bands,
-                state_dir: self.dir.path(),
+                dir: self.dir.path().join(peer.as_str()),
             };
             plan.deploy(&self.store, &Vec::new()).await
         }

@@ -135,6 +135,11 @@ impl Machine {
             (Life::Parked { .. }, Event::Ended) => Next::Nothing,
         }
     }
+
+    /// How long the next start has to wait.
+    pub(super) fn wait(&self, now_ms: i64, jitter: f64) -> Duration {
+        self.failures.wait(now_ms, jitter)
+    }
 }
 
 impl Failures {

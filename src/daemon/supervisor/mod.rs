@@ -8,11 +8,13 @@ mod actor;
 mod bring_up;
 mod deploy;
 mod foreign;
+mod halt;
 mod machine;
 mod process;
 mod prove;
 mod receiver;
 mod record;
+mod revive;
 mod start;
 mod status;
 
@@ -32,7 +34,7 @@ use super::notices::Notices;
 use super::peers::{ClientEnv, Peers, ReadyPeer};
 use super::store::Store;
 use crate::config::PeerConfig;
-use crate::control::{BudgetView, PeerView, Target};
+use crate::control::{BudgetView, PeerView, Target, Tokens};
 use crate::domain::{ErrorKind, Failure, PeerName};
 pub(super) use ability::check_built;
 use actor::{Actor, Ask};
@@ -162,6 +164,21 @@ impl SupervisorHandle {
     /// A [`Failure`] of kind `daemon` when the daemon stops meanwhile.
     pub(super) async fn stop(&self, peer: &PeerName) -> Result<(), Failure> {
         self.ask(peer, Ask::Stop).await
+    }
+
+    /// Drains, stops and starts a receiver; starts one that does not run. The tokens are minted anew on that wish.
+    ///
+    /// # Errors
+    /// Why it does not run, as [`Peers::ready`].
+    pub(super) async fn restart(
+        &self,
+        peer: &PeerName,
+        env: ClientEnv,
+        tokens: Tokens,
+    ) -> Result<(), Failure> {
+        self.shared.parts.fleet.current().usable_peer(peer)?;
+        self.ask(peer, |answer| Ask::Restart(env, tokens, answer))
+            .await
     }
 
     /// Whether this peer's receiver was ever looked after, whatever the file says now.

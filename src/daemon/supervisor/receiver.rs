@@ -12,15 +12,14 @@ use fleet_receivers::folder::Identity;
 
 use super::Parts;
 use super::ability::{refuse_unable, unable, undecided};
-use super::actor::STOP_TIMEOUT;
-use super::deploy::receiver_dir;
+use super::halt::{KILL_TIMEOUT, end};
 use super::machine::{Event, Failures, Life, Machine};
 use super::process::Exit;
 use super::prove::prove;
-use super::start::{Running, adopt};
+use super::revive::Retry;
+use super::start::Running;
 use super::status::StatusCell;
 use crate::config::ReceiverPeer;
-use crate::control::NoticeLevel;
 use crate::daemon::fleet::Fleet;
 use crate::daemon::peers::{ClientEnv, ReadyPeer};
 use crate::domain::{Failure, Health, PeerName};
@@ -29,8 +28,6 @@ use crate::domain::{Failure, Health, PeerName};
 const PROBES_BEFORE_DEATH: u32 = 3;
 /// Between those probes when work waits for the answer.
 const PROBE_AGAIN: Duration = Duration::from_millis(200);
-/// How long a killed process may take to be gone.
-const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One receiver.
 #[derive(Debug)]
@@ -43,6 +40,7 @@ pub(super) struct Receiver {
     /// Ask it again before the next use.
     pub(super) doubted: bool,
     pub(super) failed_probes: u32,
+    pub(super) retry: Retry,
 }
 
 /// What the file says of it now.
@@ -58,30 +56,7 @@ impl Receiver {
             running: None,
             doubted: false,
             failed_probes: 0,
-        }
-    }
-
-    /// Takes over what an earlier daemon left: a running receiver, or the orphans of one that died.
-    pub(super) async fn take_over(&mut self) {
-        let Ok(Some(row)) = self.parts.store.receiver(&self.name).await else {
-            return;
-        };
-        let failures = serde_json::from_str(&row.failures).unwrap_or_default();
-        self.machine = Machine::new(failures, row.parked_reason.clone());
-        let dir = receiver_dir(&self.parts.target.state_dir, &self.name);
-        let crashed = Identity::read(&dir).is_ok_and(|identity| identity.is_some());
-        if let Some(deployed) = self.known_deployment() {
-            if let Some(running) = adopt(&self.parts.client, deployed).await {
-                self.proven(running).await;
-                return;
-            }
-            child::sweep(&row.receiver_id, None).await;
-        }
-        self.show_stopped(row.port);
-        // Its tasks may wait in its database. One that ended as it should took its identity with it.
-        if row.should_run && crashed && row.parked_reason.is_none() {
-            self.restart("it died while no daemon looked after it")
-                .await;
+            retry: Retry::None,
         }
     }
 
@@ -126,14 +101,6 @@ impl Receiver {
         self.doubted = true;
     }
 
-    /// Waits for the end of its process; for ever while there is none.
-    pub(super) async fn exited(&mut self) -> Exit {
-        match &mut self.running {
-            Some(running) => running.process.exited().await,
-            None => std::future::pending().await,
-        }
-    }
-
     /// Its process ended without being asked to.
     pub(super) async fn died(&mut self, exit: Exit) {
         let Some(running) = self.running.take() else {
@@ -150,30 +117,11 @@ impl Receiver {
         if clean {
             // It had nothing to do for a while; it starts again when it has.
             self.machine.step(Event::Ended, clock::now_ms(), 0.0);
-            self.store_row(|row| row.should_run = false).await;
-            self.show_stopped(Some(running.identity.addr.port()));
+            self.rests(Some(running.identity.addr.port())).await;
             return;
         }
         self.show_stopped(Some(running.identity.addr.port()));
-        self.restart("it died").await;
-    }
-
-    /// Drains and stops it; it stays stopped until it is started or needed.
-    pub(super) async fn stop(&mut self) -> Result<(), Failure> {
-        self.store_row(|row| row.should_run = false).await;
-        self.machine.step(Event::StopAsked, clock::now_ms(), 0.0);
-        let port = self.status.get().port;
-        if let Some(running) = self.running.take() {
-            self.status.change(|status| {
-                status.ready = None;
-                status.reason = Some("it drains".to_owned());
-            });
-            end(running).await;
-        }
-        self.machine.step(Event::Ended, clock::now_ms(), 0.0);
-        self.show_stopped(port);
-        self.store_failures().await;
-        Ok(())
+        self.start_again("it died").await;
     }
 
     /// Looks how it is, and deploys it anew if the file says something else now and it has no turn.
@@ -197,7 +145,7 @@ impl Receiver {
                 });
                 if self.failed_probes >= PROBES_BEFORE_DEATH {
                     self.give_up_on(&why).await;
-                    self.restart(&why).await;
+                    self.start_again(&why).await;
                 }
             }
         }
@@ -226,6 +174,7 @@ impl Receiver {
             return;
         }
         self.status.change(|status| status.ready = None);
+        self.expect_start().await;
         if let Some(running) = self.running.take() {
             self.machine.step(Event::StopAsked, clock::now_ms(), 0.0);
             end(running).await;
@@ -272,37 +221,6 @@ impl Receiver {
         self.record_failure(why).await;
         self.show_stopped(Some(running.identity.addr.port()));
     }
-
-    /// Once, after it died: its tasks wait in its database.
-    async fn restart(&mut self, why: &str) {
-        self.record_failure(why).await;
-        let fleet = self.parts.fleet.current();
-        let Ok(peer) = fleet.usable_peer(&self.name) else {
-            return;
-        };
-        let crate::config::PeerKind::Receiver(receiver) = &peer.kind else {
-            return;
-        };
-        tracing::warn!(peer = %self.name, %why, "a receiver is started again");
-        self.parts.notices.say(
-            NoticeLevel::Warning,
-            &self.name,
-            format!("The receiver of {} is started again: {why}.", self.name),
-        );
-        if let Err(failure) = self.start((&fleet, receiver), &ClientEnv::new()).await {
-            tracing::warn!(peer = %self.name, %failure, "a receiver could not be started again");
-        }
-    }
-}
-
-/// Lets it drain, then ends it, then whatever it left.
-async fn end(mut running: Running) {
-    running.process.terminate();
-    if running.process.exited_within(STOP_TIMEOUT).await.is_none() {
-        running.process.kill();
-        let _ = running.process.exited_within(KILL_TIMEOUT).await;
-    }
-    child::sweep(&running.deployed.config.receiver_id, None).await;
 }
 
 pub(super) fn ready_peer(running: &Running) -> ReadyPeer {

@@ -7,7 +7,6 @@ use fleet_receivers::folder;
 use tokio::time::Instant;
 
 use super::ability::{unable, undecided};
-use super::deploy::receiver_dir;
 use super::machine::{Event, Life};
 use super::receiver::{Receiver, ready_peer};
 use super::status::Status;
@@ -118,7 +117,7 @@ impl Receiver {
     }
 
     fn log(&self) -> std::path::PathBuf {
-        let dir = receiver_dir(&self.parts.target.state_dir, &self.name);
+        let dir = self.parts.target.receiver_dir(&self.name);
         folder::path(&dir, folder::LOG_FILE)
     }
 }

@@ -15,6 +15,7 @@ use process_wrap::tokio::{CommandWrap, ProcessSession};
 use tokio::time::Instant;
 
 use super::deploy::Deployed;
+use super::halt::drained;
 use super::process::Process;
 use super::prove::{Unproven, base_url, prove};
 
@@ -93,6 +94,11 @@ pub(super) async fn adopt(client: &Client, deployed: Deployed) -> Option<Running
     let deadline = Instant::now() + ADOPT_TIMEOUT;
     loop {
         match running(client, &deployed, identity.clone()).await {
+            // Told to stop by a daemon that was killed meanwhile, or idle: it takes nothing and ends.
+            Ok((_, _, health)) if health.draining => {
+                drained(&mut process).await;
+                return None;
+            }
             Ok((identity, endpoint, health)) => {
                 return Some(Running {
                     process,

@@ -1,0 +1,16 @@
+//! What `fleet restart` takes.
+
+use clap::Args;
+
+use super::ReceiverArgs;
+
+/// `fleet restart`.
+#[derive(Debug, Args)]
+pub struct RestartArgs {
+    /// Which receivers.
+    #[command(flatten)]
+    pub receivers: ReceiverArgs,
+    /// Give each a new bearer token; what is in flight goes on, and nothing is sent twice
+    #[arg(long)]
+    pub new_token: bool,
+}
