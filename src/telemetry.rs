@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 /// Sets the level: `error`, `warn`, `info`, `debug`, `trace`, or tracing's directives.
 pub const LEVEL_VARIABLE: &str = "FLEET_LOG";
 /// A log that is longer is put aside as `<name>.1`, replacing the one before: two such files hold days of a busy daemon.
-const MAX_LOG_BYTES: u64 = 8 * 1024 * 1024;
+pub const MAX_LOG_BYTES: u64 = 8 * 1024 * 1024;
 /// Lines that wait to be written. Further ones are dropped and counted: a slow disk must not slow the work.
 const MAX_WAITING_LINES: usize = 4_096;
 
@@ -98,13 +98,19 @@ impl BoundedFile {
     }
 
     fn put_aside(&mut self) -> io::Result<()> {
-        let mut aside = self.path.clone().into_os_string();
-        aside.push(".1");
-        fs::rename(&self.path, aside)?;
+        fs::rename(&self.path, put_aside_path(&self.path))?;
         self.file = append(&self.path)?;
         self.bytes = 0;
         Ok(())
     }
+}
+
+/// Where a log goes that is put aside.
+#[must_use]
+pub fn put_aside_path(log: &Path) -> PathBuf {
+    let mut aside = log.to_owned().into_os_string();
+    aside.push(".1");
+    aside.into()
 }
 
 /// For the owner alone, like all state.

@@ -15,6 +15,7 @@ mod init;
 mod input;
 mod json;
 mod log;
+mod logs;
 mod output;
 mod peers;
 mod restart;
@@ -55,6 +56,7 @@ pub async fn run(global: &GlobalArgs, command: Command) -> u8 {
         Command::Dispatches(args) => dispatches::execute(global, args).await,
         Command::Budget(args) => budget::execute(global, &args).await,
         Command::Transcripts(args) => transcripts::execute(global, args).await,
+        Command::Logs(args) => logs::execute(global, &args).await,
         Command::Trust(args) => trust::execute(global, &args).await,
         Command::Daemon(args) => daemon::execute(global, args).await,
         Command::Serve(args) => serve::execute(global, args).await,

@@ -9,6 +9,7 @@ mod config;
 mod daemon;
 mod dispatches;
 mod peers;
+mod logs;
 mod restart;
 mod send;
 mod serve;
@@ -29,6 +30,7 @@ pub use dispatches::{
     ResolvedState,
 };
 pub use peers::{AddArgs, PeersArgs, PeersCommand, RemoveArgs, SetArgs};
+pub use logs::LogsArgs;
 pub use restart::RestartArgs;
 pub use send::SendArgs;
 pub use serve::ServeArgs;
@@ -96,6 +98,8 @@ pub enum Command {
     Budget(BudgetArgs),
     /// Look at what was said
     Transcripts(TranscriptsArgs),
+    /// Print the log of the daemon, or of a peer's receiver
+    Logs(LogsArgs),
     /// Show what this fleet.toml would run, and accept it
     Trust(TrustArgs),
     /// Run, start, stop or look at the daemon of this fleet
