@@ -14,6 +14,8 @@ mod registry;
 mod serve;
 mod server;
 mod store;
+mod version;
 
 pub use mode::{Mode, ModeError};
 pub use serve::{ServeError, Stop, serve, serve_until_signal, serve_with};
+pub use version::version;

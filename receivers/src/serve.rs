@@ -273,6 +273,6 @@ fn identity(config: &ReceiverConfig, addr: SocketAddr) -> Identity {
         peer: config.peer.clone(),
         mode: config.mode,
         repo: config.repo.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: crate::version().to_owned(),
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::args::{DaemonArgs, DaemonCommand, GlobalArgs};
-use super::session::{target, unexpected};
+use super::session::target;
 use super::{CommandResult, exit, output};
-use crate::control::{Answer, Command, ControlHandle, DaemonView, Target};
+use crate::control::{Command, ControlHandle, DaemonView, Target};
 use crate::daemon;
 use crate::domain::{ErrorKind, Failure, SafeText};
 
@@ -26,7 +26,7 @@ pub(crate) async fn execute(global: &GlobalArgs, args: DaemonArgs) -> CommandRes
         DaemonCommand::Run => daemon::run(&target).await?,
         DaemonCommand::Start => {
             let handle = ControlHandle::connect(&target).await?;
-            show(global, &view(&handle).await?)?;
+            show(global, &view(&handle, &target))?;
         }
         DaemonCommand::Stop => {
             let stopped = stop(&target).await?;
@@ -38,7 +38,7 @@ pub(crate) async fn execute(global: &GlobalArgs, args: DaemonArgs) -> CommandRes
         }
         DaemonCommand::Status => {
             let view = match ControlHandle::connect_running(&target).await? {
-                Some(handle) => view(&handle).await?,
+                Some(handle) => view(&handle, &target),
                 None => absent(&target),
             };
             show(global, &view)?;
@@ -47,11 +47,13 @@ pub(crate) async fn execute(global: &GlobalArgs, args: DaemonArgs) -> CommandRes
     Ok(exit::DONE)
 }
 
-async fn view(handle: &ControlHandle) -> Result<DaemonView, Failure> {
-    // A snapshot is answered also while fleet.toml is invalid.
-    match handle.call(Command::Snapshot { follow: false }).await? {
-        Answer::Snapshot(snapshot) => Ok(snapshot.daemon),
-        other => Err(unexpected(&other)),
+fn view(handle: &ControlHandle, target: &Target) -> DaemonView {
+    let daemon = handle.daemon();
+    DaemonView {
+        running: true,
+        pid: Some(daemon.pid),
+        version: Some(daemon.build.version.clone()),
+        ..absent(target)
     }
 }
 
@@ -92,24 +94,16 @@ async fn stop(target: &Target) -> Result<Stopped, Failure> {
     let Some(handle) = ControlHandle::connect_running(target).await? else {
         return Ok(Stopped::Before);
     };
-    // A daemon of another version says nothing of itself, and is stopped all the same.
-    let pid = view(&handle).await.ok().and_then(|view| view.pid);
+    let pid = handle.daemon().pid;
     handle.call(Command::StopDaemon).await?;
     drop(handle);
     let deadline = Instant::now() + STOP_TIMEOUT;
     loop {
         let now = ControlHandle::connect_running(target).await?;
-        let other = match &now {
-            Some(handle) => view(handle).await.ok().and_then(|view| view.pid),
-            None => None,
-        };
-        let gone = !pid.is_some_and(lives);
-        match (now.is_some(), gone) {
-            (false, true) => return Ok(Stopped::Now),
-            (true, true) if pid.is_some() && other.is_some() && other != pid => {
-                return Ok(Stopped::Replaced);
-            }
-            (true, _) | (false, false) => {}
+        match (now, lives(pid)) {
+            (None, false) => return Ok(Stopped::Now),
+            (Some(other), false) if other.daemon().pid != pid => return Ok(Stopped::Replaced),
+            (Some(_), _) | (None, true) => {}
         }
         if Instant::now() >= deadline {
             return Err(Failure::new(

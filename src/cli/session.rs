@@ -60,6 +60,7 @@ pub(crate) fn dispatch_of(answer: Answer) -> Result<DispatchView, Failure> {
 /// An answer that is none to what was asked: a defect, or a daemon of another version.
 pub(crate) fn unexpected(answer: &Answer) -> Failure {
     let word = match answer {
+        Answer::Welcome(_) => "a greeting",
         Answer::Snapshot(_) => "a snapshot",
         Answer::Dispatch(_) => "a dispatch",
         Answer::Dispatches(_) => "dispatches",

@@ -4,23 +4,20 @@
 //! one of its own, so that a reader who is slow holds up nobody but itself.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use tokio_stream::StreamExt;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::launch::{Fate, Launched, launch};
+use super::line::{Line, no_answer, read_response};
 use super::{
-    Answer, CONNECTION_ID, Command, Hello, LineReader, PROTOCOL, Request, Response, SocketPath,
-    Target, env, line_reader, to_line,
+    Answer, Build, CONNECTION_ID, Command, Fit, LineReader, Request, Target, Welcome, env, to_line,
 };
 use crate::domain::{ErrorKind, Failure};
 
@@ -30,8 +27,6 @@ const START_TIMEOUT: Duration = Duration::from_secs(5);
 const START_POLL: Duration = Duration::from_millis(10);
 /// A daemon gave way to another which then did not come, because it was just stopping: start one again after this.
 const RELAUNCH_AFTER: Duration = Duration::from_millis(300);
-/// How long a daemon may take to answer the greeting.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Calls that wait to be written: more than a person can have under way; further ones wait.
 const CALLS: usize = 64;
 
@@ -49,12 +44,13 @@ struct Inner {
     next_id: AtomicU64,
     calls: mpsc::Sender<Vec<u8>>,
     pending: Pending,
+    daemon: Welcome,
     _reader: AbortOnDropHandle<()>,
     _writer: AbortOnDropHandle<()>,
 }
 
 impl ControlHandle {
-    /// Connects to the fleet's daemon; starts it when none runs.
+    /// Connects to the fleet's daemon; starts it when none runs. An older one hands over first.
     ///
     /// # Errors
     /// What the daemon could not start for, or a [`Failure`] of kind `daemon` when none answers within 5 s, or when it is of
@@ -64,7 +60,13 @@ impl ControlHandle {
         let mut launched: Option<(Launched, Instant)> = None;
         loop {
             if let Some(line) = Line::open(target).await? {
-                return Ok(Self::over(target, line));
+                match line.fit() {
+                    Fit::Same | Fit::ClientOlder => return Ok(Self::over(target, line)),
+                    Fit::DaemonOlder => line.hand_over().await,
+                    Fit::ClientTooOld => {
+                        return Err(Fit::ClientTooOld.refusal(&Build::own(), &line.daemon.build));
+                    }
+                }
             }
             let again = match &mut launched {
                 None => true,
@@ -105,6 +107,7 @@ impl ControlHandle {
                 next_id: AtomicU64::new(CONNECTION_ID + 1),
                 calls,
                 pending,
+                daemon: line.daemon,
                 _reader: AbortOnDropHandle::new(reader),
                 _writer: AbortOnDropHandle::new(writer),
             }),
@@ -115,6 +118,12 @@ impl ControlHandle {
     #[must_use]
     pub fn target(&self) -> &Target {
         &self.inner.target
+    }
+
+    /// Who answers.
+    #[must_use]
+    pub fn daemon(&self) -> &Welcome {
+        &self.inner.daemon
     }
 
     /// Sends a command and waits for its first answer ([`Answer::Done`] when it has no other).
@@ -183,67 +192,6 @@ impl AnswerStream {
     }
 }
 
-/// One greeted connection.
-#[derive(Debug)]
-struct Line {
-    reader: LineReader,
-    writer: OwnedWriteHalf,
-}
-
-impl Line {
-    /// `None` when no daemon listens, or the one that did is just ending.
-    async fn open(target: &Target) -> Result<Option<Self>, Failure> {
-        let socket = SocketPath::find(&target.state_dir);
-        let stream = match UnixStream::connect(&socket.path).await {
-            Ok(stream) => stream,
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(unreachable(&socket.path, &error)),
-        };
-        socket.prove()?;
-        let owner = stream.peer_cred().map(|credentials| credentials.uid());
-        if owner.ok() != Some(rustix::process::getuid().as_raw()) {
-            return Err(Failure::new(
-                ErrorKind::Daemon,
-                format!(
-                    "What listens on {} does not belong to this user.",
-                    socket.path.display()
-                ),
-                "Name a state folder of your own with `--state-dir PATH`.",
-            ));
-        }
-        let (read, writer) = stream.into_split();
-        let line = Self {
-            reader: line_reader(read),
-            writer,
-        };
-        match tokio::time::timeout(HELLO_TIMEOUT, line.greet(target)).await {
-            Ok(greeted) => greeted,
-            Err(_) => Err(no_answer(target)),
-        }
-    }
-
-    async fn greet(mut self, target: &Target) -> Result<Option<Self>, Failure> {
-        let hello = Hello {
-            protocol: PROTOCOL,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            config: target.config.to_string_lossy().into_owned(),
-            config_is_explicit: target.explicit,
-        };
-        if self.writer.write_all(&to_line(&hello)?).await.is_err() {
-            return Ok(None);
-        }
-        match read_response(&mut self.reader).await {
-            Ok(Some(response)) => match response.body {
-                Answer::Failed(failure) => Err(failure),
-                // Any answer to the greeting that is no refusal opens the connection.
-                _greeted => Ok(Some(self)),
-            },
-            Ok(None) => Ok(None),
-            Err(failure) => Err(failure),
-        }
-    }
-}
-
 async fn read_answers(mut reader: LineReader, pending: Pending) {
     while let Ok(Some(response)) = read_response(&mut reader).await {
         let waiting = match &mut *pending.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -275,21 +223,6 @@ async fn write_calls(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Vec<u
     }
 }
 
-async fn read_response(reader: &mut LineReader) -> Result<Option<Response>, Failure> {
-    let line = match reader.next().await {
-        Some(Ok(line)) => line,
-        // A connection that breaks is a daemon that went away, like one that ends.
-        Some(Err(_)) | None => return Ok(None),
-    };
-    serde_json::from_str(&line).map(Some).map_err(|error| {
-        Failure::new(
-            ErrorKind::Daemon,
-            format!("The daemon said something this version does not understand: {error}."),
-            "Run `fleet daemon stop`, then the command again.",
-        )
-    })
-}
-
 fn request(id: u64, command: Command, target: &Target) -> Request {
     let env = if starts_receivers(&command) {
         env::pick(std::env::vars_os(), &target.env_names)
@@ -318,40 +251,9 @@ fn starts_receivers(command: &Command) -> bool {
         | Command::Budgets { .. }
         | Command::Transcripts { .. }
         | Command::Trust { .. }
-        | Command::StopDaemon => false,
+        | Command::StopDaemon
+        | Command::HandOver => false,
     }
-}
-
-fn is_absent(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind as Io;
-    match error.kind() {
-        Io::NotFound | Io::ConnectionRefused | Io::ConnectionReset => true,
-        // The accept queue is full: the daemon is there and busy; asking again is all one can do.
-        Io::WouldBlock => true,
-        _ => false,
-    }
-}
-
-fn unreachable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(
-        ErrorKind::Daemon,
-        format!(
-            "The daemon's socket {} cannot be reached: {error}.",
-            path.display()
-        ),
-        "See that the state folder is yours, or name another with `--state-dir PATH`.",
-    )
-}
-
-fn no_answer(target: &Target) -> Failure {
-    Failure::new(
-        ErrorKind::Daemon,
-        "The daemon does not answer.",
-        format!(
-            "Look into {}, or run `fleet daemon run` in a terminal to see what it says.",
-            target.state_dir.join("daemon.log").display()
-        ),
-    )
 }
 
 fn went_away() -> Failure {

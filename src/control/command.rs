@@ -117,6 +117,8 @@ pub enum Command {
     },
     /// Stop the daemon; receivers go on.
     StopDaemon,
+    /// Stop the daemon for the newer build that asks; until that has had its time to start, no older one serves the fleet.
+    HandOver,
 }
 
 /// What becomes of a receiver's bearer token when it is restarted.

@@ -3,15 +3,17 @@
 //! Owns: the types here, the framing and the client. Does not own: what the daemon does about a command.
 //!
 //! Framing: one JSON object a line, at most [`MAX_LINE_BYTES`]. The client sends [`Hello`] first, which the daemon answers
-//! with `Done` or `Failed` under the id 0; then [`Request`]s, each of which the daemon answers with one or more
+//! with [`Welcome`] or `Failed` under the id 0; then [`Request`]s, each of which the daemon answers with one or more
 //! [`Response`]s of the same id, of which the last is `Done` or `Failed`.
 
 mod client;
 mod command;
 mod dispatch_view;
 mod env;
+mod fit;
 mod frame;
 mod launch;
+mod line;
 mod peer_view;
 mod protocol;
 mod snapshot;
@@ -24,10 +26,11 @@ use fleet_a2a::contract::{MAX_ESCAPE, MAX_MESSAGE_BYTES, MAX_REPLY_BYTES};
 pub use client::{AnswerStream, ControlHandle};
 pub use command::{Command, SubmitRequest, Tokens};
 pub use dispatch_view::{DispatchDetail, DispatchView};
+pub use fit::{Build, Fit};
 pub use frame::{LineReader, line_reader, to_line};
 pub use launch::{DaemonReport, report_path};
 pub use peer_view::{Amounts, BudgetView, DaemonView, PeerView, StatusView};
-pub use protocol::{Answer, Hello, PROTOCOL, Request, Response};
+pub use protocol::{Answer, Hello, PROTOCOL, Request, Response, Welcome};
 pub use snapshot::{
     FleetSnapshot, Notice, NoticeLevel, SNAPSHOT_DISPATCHES, SNAPSHOT_NOTICES, TrustView,
 };

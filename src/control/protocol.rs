@@ -5,25 +5,35 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BudgetView, Command, DispatchView, FleetSnapshot, Notice, PeerView, StatusView, TranscriptLine,
-    TranscriptView, TrustView,
+    BudgetView, Build, Command, DispatchView, FleetSnapshot, Notice, PeerView, StatusView,
+    TranscriptLine, TranscriptView, TrustView,
 };
 use crate::domain::Failure;
 
 /// Bumped when a client and a daemon of different builds could misunderstand each other.
 pub const PROTOCOL: u32 = 1;
 
-/// The first line of a client.
+/// The first line of a client. It keeps its form in every protocol, as do [`Welcome`], [`Command::HandOver`],
+/// [`Command::StopDaemon`], [`Answer::Done`] and [`Answer::Failed`], so that any two builds can part in peace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
-    /// [`PROTOCOL`].
-    pub protocol: u32,
-    /// The client's version, for the message when they do not fit.
-    pub version: String,
+    /// The client's build.
+    #[serde(flatten)]
+    pub build: Build,
     /// The fleet.toml the client means, absolute; another than the daemon's is refused.
     pub config: String,
     /// Whether that file was named by `--config` or found in the user's own directory: then it counts as accepted.
     pub config_is_explicit: bool,
+}
+
+/// The answer to [`Hello`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The daemon's build.
+    #[serde(flatten)]
+    pub build: Build,
+    /// The daemon's process.
+    pub pid: u32,
 }
 
 /// A numbered command.
@@ -51,6 +61,8 @@ pub struct Response {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", content = "value", rename_all = "snake_case")]
 pub enum Answer {
+    /// The connection is open.
+    Welcome(Welcome),
     /// See [`Command::Snapshot`].
     Snapshot(Box<FleetSnapshot>),
     /// One dispatch as it stands.

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::commands;
 use super::core::Core;
 use crate::control::{
-    Answer, CONNECTION_ID, Command, Hello, LineReader, PROTOCOL, Request, Response, line_reader,
-    to_line,
+    Answer, Build, CONNECTION_ID, Command, Fit, Hello, LineReader, Request, Response, Welcome,
+    line_reader, to_line,
 };
 use crate::domain::{ErrorKind, Failure};
 
@@ -77,12 +77,31 @@ impl Reply {
     }
 }
 
-/// What a connection may do.
+/// Who asks.
 #[derive(Debug)]
-struct Caller {
-    explicit: bool,
-    /// Set for a client of another version: it may only stop the daemon.
-    misfit: Option<Failure>,
+pub(super) struct Caller {
+    /// Whether they named the file, which accepts it.
+    pub(super) explicit: bool,
+    pub(super) build: Build,
+    fit: Fit,
+}
+
+impl Caller {
+    /// Refuses what a client of another build may not ask.
+    fn check(&self, command: &Command) -> Result<(), Failure> {
+        if self.fit.allows(command) {
+            return Ok(());
+        }
+        Err(self.fit.refusal(&self.build, &Build::own()))
+    }
+
+    /// Refuses new work of a client of another build.
+    pub(super) fn may_begin(&self) -> Result<(), Failure> {
+        match self.fit {
+            Fit::Same => Ok(()),
+            other => Err(other.refusal(&self.build, &Build::own())),
+        }
+    }
 }
 
 /// Serves one connection until it closes or the daemon stops.
@@ -105,8 +124,12 @@ pub(super) async fn serve(stream: UnixStream, core: &Arc<Core>) {
     };
     match greeted {
         Ok(caller) => {
-            if reply.send(Answer::Done).await.is_ok() {
-                requests(&mut reader, &caller, core, &reply, &mut tasks).await;
+            let welcome = Welcome {
+                build: Build::own(),
+                pid: std::process::id(),
+            };
+            if reply.send(Answer::Welcome(welcome)).await.is_ok() {
+                requests(&mut reader, &Arc::new(caller), core, &reply, &mut tasks).await;
             }
         }
         Err(failure) => {
@@ -122,7 +145,7 @@ pub(super) async fn serve(stream: UnixStream, core: &Arc<Core>) {
 
 async fn requests(
     reader: &mut LineReader,
-    caller: &Caller,
+    caller: &Arc<Caller>,
     core: &Arc<Core>,
     reply: &Reply,
     tasks: &mut JoinSet<()>,
@@ -150,27 +173,29 @@ async fn requests(
             id: request.id,
             ..reply.clone()
         };
-        let refused = match &request.command {
-            Command::StopDaemon => None,
-            _other => caller.misfit.clone(),
-        };
-        let (core, explicit) = (Arc::clone(core), caller.explicit);
+        let (core, caller) = (Arc::clone(core), Arc::clone(caller));
         tasks.spawn(async move {
-            let stops = request.command == Command::StopDaemon;
-            let done = match refused {
-                Some(failure) => Err(Ended::Failed(failure)),
-                None => commands::run(request, explicit, &core, &reply).await,
-            };
-            let _ = match done {
-                Ok(()) => reply.send(Answer::Done).await,
-                Err(Ended::Failed(failure)) => reply.send(Answer::Failed(failure)).await,
-                Err(Ended::Gone) => Ok(()),
-            };
-            if stops {
-                core.stop.cancel();
-            }
+            answer(request, &caller, &core, &reply).await;
             drop(place);
         });
+    }
+}
+
+/// Does one command and says how it ended.
+async fn answer(request: Request, caller: &Caller, core: &Core, reply: &Reply) {
+    let stops = matches!(request.command, Command::StopDaemon | Command::HandOver);
+    let done = match caller.check(&request.command) {
+        Err(failure) => Err(Ended::Failed(failure)),
+        Ok(()) => commands::run(request, caller, core, reply).await,
+    };
+    let ends = stops && done.is_ok();
+    let _ = match done {
+        Ok(()) => reply.send(Answer::Done).await,
+        Err(Ended::Failed(failure)) => reply.send(Answer::Failed(failure)).await,
+        Err(Ended::Gone) => Ok(()),
+    };
+    if ends {
+        core.stop.cancel();
     }
 }
 
@@ -187,20 +212,10 @@ fn greet(line: &str, core: &Core) -> Result<Caller, Failure> {
             "Use that file, or another state folder (`--state-dir PATH`).",
         ));
     }
-    let version = env!("CARGO_PKG_VERSION");
-    let fits = hello.protocol == PROTOCOL && hello.version == version;
     Ok(Caller {
         explicit: hello.config_is_explicit,
-        misfit: (!fits).then(|| {
-            Failure::new(
-                ErrorKind::Daemon,
-                format!(
-                    "The daemon is fleet {version}, and this is fleet {}.",
-                    hello.version
-                ),
-                "Run `fleet daemon stop`, then the command again; receivers and their turns go on.",
-            )
-        }),
+        fit: Fit::of(&hello.build, &Build::own()),
+        build: hello.build,
     })
 }
 

@@ -37,7 +37,7 @@ impl Core {
         DaemonView {
             running: true,
             pid: Some(std::process::id()),
-            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            version: Some(fleet_receivers::version().to_owned()),
             config: self.target.config.display().to_string(),
         }
     }

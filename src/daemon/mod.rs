@@ -7,6 +7,7 @@ mod connection;
 mod core;
 pub mod dispatch;
 mod fleet;
+mod handover;
 pub mod ledger;
 mod lock;
 mod notices;

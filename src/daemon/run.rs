@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::core::{Activity, Core};
 use super::dispatch::{DispatchDeps, Dispatcher};
 use super::fleet::FleetCell;
+use super::handover;
 use super::lock::Lock;
 use super::notices::Notices;
 use super::snapshot;
@@ -40,8 +41,8 @@ const DATABASE: &str = "fleet.db";
 pub async fn run(target: &Target) -> Result<(), Failure> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     target.make_state_dir()?;
-    let Some(lock) = Lock::take(&target.state_dir)? else {
-        tracing::info!("another daemon holds the lock");
+    let Some(lock) = handover::take_lock(&target.state_dir).await? else {
+        tracing::info!("another daemon serves this fleet");
         return Ok(());
     };
     forget_reports(target);
@@ -87,7 +88,8 @@ async fn serve(target: &Target, lock: &Lock) -> Result<(), Failure> {
         stop,
     });
     let socket = ControlSocket::bind(lock, target)?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %target.config.display(), "the daemon serves");
+    handover::done(&target.state_dir);
+    tracing::info!(version = fleet_receivers::version(), config = %target.config.display(), "the daemon serves");
     tasks.spawn(snapshot::publish(Arc::clone(&core)));
     tasks.spawn(collect_notices(Arc::clone(&core)));
     tasks.spawn(stop_when_idle(Arc::clone(&core)));

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::run;
 use crate::control::{
-    Answer, Command, ControlHandle, Hello, MAX_LINE_BYTES, PROTOCOL, Response, SocketPath,
+    Answer, Build, Command, ControlHandle, Hello, MAX_LINE_BYTES, PROTOCOL, Response, SocketPath,
     SubmitRequest, Target,
 };
 use crate::domain::{DispatchId, ErrorKind, Failure};
@@ -72,8 +72,7 @@ impl Bench {
 
     fn hello(&self) -> Hello {
         Hello {
-            protocol: PROTOCOL,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            build: Build::own(),
             config: self.target.config.display().to_string(),
             config_is_explicit: false,
         }
@@ -82,11 +81,7 @@ impl Bench {
     async fn stop(self) {
         let handle = self.connect().await;
         handle.call(Command::StopDaemon).await.unwrap();
-        tokio::time::timeout(Duration::from_secs(2), self.daemon)
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
+        ended(self.daemon).await;
         assert!(!SocketPath::find(&self.target.state_dir).path.exists());
     }
 }
@@ -103,6 +98,13 @@ async fn read(stream: &mut BufReader<UnixStream>) -> Option<Answer> {
         return None;
     }
     Some(serde_json::from_str::<Response>(&text).unwrap().body)
+}
+
+async fn welcomed(stream: &mut BufReader<UnixStream>) {
+    match read(stream).await {
+        Some(Answer::Welcome(daemon)) => assert_eq!(daemon.build, Build::own()),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn submit(peer: &str) -> Command {
@@ -137,7 +139,7 @@ async fn a_client_of_another_file_or_of_no_manners_is_refused() {
     assert!(refused.message.contains("does not understand"), "{refused}");
 
     let mut long = bench.raw(&line(&bench.hello())).await;
-    assert_eq!(read(&mut long).await, Some(Answer::Done));
+    welcomed(&mut long).await;
     let _ = long
         .get_mut()
         .write_all(&vec![b'x'; MAX_LINE_BYTES + 2])
@@ -146,26 +148,67 @@ async fn a_client_of_another_file_or_of_no_manners_is_refused() {
     bench.stop().await;
 }
 
-#[tokio::test]
-async fn a_client_of_another_version_may_only_stop_the_daemon() {
-    let bench = Bench::start(ECHO).await;
-    let old = Hello {
-        version: "0.0.1".to_owned(),
+/// A connection of a client of another build.
+async fn client_of(bench: &Bench, protocol: u32, version: &str) -> BufReader<UnixStream> {
+    let version = version.to_owned();
+    let hello = Hello {
+        build: Build { protocol, version },
         ..bench.hello()
     };
-    let mut stream = bench.raw(&line(&old)).await;
-    assert_eq!(read(&mut stream).await, Some(Answer::Done));
-    let ask = |id: u64, command: &str| line(&json!({"id": id, "command": {"do": command}}));
-    let status = ask(1, "status");
-    stream.get_mut().write_all(status.as_bytes()).await.unwrap();
-    let refused = failed(read(&mut stream).await);
-    assert!(refused.message.contains("0.0.1"), "{refused}");
-    assert!(refused.remedy.contains("fleet daemon stop"), "{refused:?}");
+    let mut stream = bench.raw(&line(&hello)).await;
+    welcomed(&mut stream).await;
+    stream
+}
 
-    let stop = ask(2, "stop_daemon");
-    stream.get_mut().write_all(stop.as_bytes()).await.unwrap();
-    assert_eq!(read(&mut stream).await, Some(Answer::Done));
-    tokio::time::timeout(Duration::from_secs(2), bench.daemon)
+async fn ask(stream: &mut BufReader<UnixStream>, command: &Command) -> Option<Answer> {
+    let request = line(&json!({"id": 1, "command": command}));
+    stream
+        .get_mut()
+        .write_all(request.as_bytes())
+        .await
+        .unwrap();
+    read(stream).await
+}
+
+#[tokio::test]
+async fn an_older_client_looks_and_begins_nothing_and_one_of_another_protocol_only_stops() {
+    let bench = Bench::start(ECHO).await;
+    let mut old = client_of(&bench, PROTOCOL, "0.0.1").await;
+    let status = ask(&mut old, &Command::Status).await;
+    assert!(matches!(status, Some(Answer::Status(_))), "{status:?}");
+    let mut old = client_of(&bench, PROTOCOL, "0.0.1").await;
+    let refused = failed(ask(&mut old, &submit("echo")).await);
+    assert!(refused.message.contains("0.0.1"), "{refused}");
+    assert!(refused.remedy.starts_with("Use fleet "), "{refused:?}");
+    assert_eq!(refused.kind.exit_code(), 2);
+
+    let mut older = client_of(&bench, PROTOCOL - 1, "0.0.1").await;
+    let refused = failed(ask(&mut older, &Command::Status).await);
+    assert!(refused.remedy.contains("fleet daemon stop"), "{refused:?}");
+    let refused = failed(ask(&mut older, &Command::HandOver).await);
+    assert_eq!(refused.kind, ErrorKind::Usage);
+    assert_eq!(
+        ask(&mut older, &Command::StopDaemon).await,
+        Some(Answer::Done)
+    );
+    ended(bench.daemon).await;
+}
+
+#[tokio::test]
+async fn a_newer_client_gets_the_fleet_and_an_older_daemon_leaves_it_alone_for_a_while() {
+    let bench = Bench::start(ECHO).await;
+    let mut new = client_of(&bench, PROTOCOL + 1, "999.0.0").await;
+    let refused = failed(ask(&mut new, &Command::Status).await);
+    assert!(refused.remedy.contains("hands over"), "{refused:?}");
+    assert_eq!(ask(&mut new, &Command::HandOver).await, Some(Answer::Done));
+    ended(bench.daemon).await;
+    // This build is the older one now: it gives way as one that lost the race does.
+    run(&bench.target).await.unwrap();
+    assert!(!SocketPath::find(&bench.target.state_dir).path.exists());
+}
+
+async fn ended(daemon: JoinHandle<Result<(), Failure>>) {
+    tokio::time::timeout(Duration::from_secs(2), daemon)
         .await
         .unwrap()
         .unwrap()

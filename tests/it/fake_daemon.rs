@@ -10,7 +10,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use fleet::control::{Answer, CONNECTION_ID, Command, DispatchView, Request, Response, SocketPath};
+use fleet::control::{
+    Answer, Build, CONNECTION_ID, Command, DispatchView, Request, Response, SocketPath, Welcome,
+};
 use serde_json::{Value, json};
 
 /// What the daemon does about a command.
@@ -114,7 +116,11 @@ fn serve(stream: &UnixStream, script: &Mutex<Script>, log: &Log) {
     let Some(Ok(_hello)) = lines.next() else {
         return;
     };
-    if !say(stream, CONNECTION_ID, Answer::Done) {
+    let welcome = Answer::Welcome(Welcome {
+        build: Build::own(),
+        pid: std::process::id(),
+    });
+    if !say(stream, CONNECTION_ID, welcome) {
         return;
     }
     for line in lines {

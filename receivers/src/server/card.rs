@@ -67,7 +67,7 @@ fn card_of(app: &App) -> Value {
     json!({
         "name": config.peer,
         "description": description,
-        "version": env!("CARGO_PKG_VERSION"),
+        "version": crate::version(),
         "supportedInterfaces": [
             interface(format!("{}/jsonrpc", app.url), "JSONRPC"),
             interface(app.url.clone(), "HTTP+JSON"),

@@ -59,7 +59,7 @@ fn health_of(app: &App, nonce: Option<&str>) -> Health {
         repo: config.repo.to_string_lossy().into_owned(),
         instance: app.instance.clone(),
         addr: app.addr,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: crate::version().to_owned(),
         cli_version: state.version(),
         readiness,
         detail: detail.to_owned(),

@@ -101,8 +101,25 @@ impl<L: Link, T: FnMut(&DispatchView)> Watch<'_, L, T> {
                 Ok(ended) => return ended,
                 Err(_elapsed) => return Err(self.nobody_tells()),
             }
-            view = begin(self.link, give_up_at).await?;
+            let again = begin(self.link, give_up_at).await;
+            view = again.map_err(|failure| self.out_of_reach(failure))?;
         }
+    }
+
+    /// A newer build took the fleet over, and this one cannot talk to it: the dispatch goes on all the same.
+    fn out_of_reach(&self, failure: Failure) -> Failure {
+        if failure.kind != ErrorKind::Usage {
+            return failure;
+        }
+        Failure::new(
+            ErrorKind::UnknownOutcome,
+            format!("{} The dispatch goes on there.", failure.message),
+            format!(
+                "With that fleet: fleet dispatches wait {}",
+                self.dispatch_id
+            ),
+        )
+        .about(self.dispatch_id)
     }
 
     /// One connection's worth of changes; `Ok` when the dispatch is final.

@@ -6,14 +6,15 @@ mod fleet;
 mod receivers;
 mod work;
 
-use super::connection::{Ended, Reply};
+use super::connection::{Caller, Ended, Reply};
 use super::core::Core;
+use super::handover;
 use crate::control::{Answer, Command, Request};
 
 /// Does what was asked and sends every answer but the last. fleet.toml is read again first if it changed.
 pub(super) async fn run(
     request: Request,
-    explicit: bool,
+    caller: &Caller,
     core: &Core,
     reply: &Reply,
 ) -> Result<(), Ended> {
@@ -21,7 +22,15 @@ pub(super) async fn run(
     if command == Command::StopDaemon {
         return Ok(());
     }
-    let fleet = match core.fleet.refresh(explicit).await {
+    if command == Command::HandOver {
+        return Ok(handover::announce(&core.target.state_dir, &caller.build)?);
+    }
+    if let Command::Submit(submit) = &command
+        && let Err(failure) = caller.may_begin()
+    {
+        return work::submit_again(submit, failure, core, reply).await;
+    }
+    let fleet = match core.fleet.refresh(caller.explicit).await {
         Ok(fleet) => fleet,
         Err(failure) => {
             if let Command::Submit(submit) = &command {
@@ -92,7 +101,7 @@ pub(super) async fn run(
         Command::Budgets { peer } => fleet::budgets(peer, &fleet, core, reply).await,
         Command::Transcripts { peer } => fleet::transcripts(peer, &fleet, core, reply).await,
         Command::Trust { accept } => fleet::trust(accept, fleet, core, reply).await,
-        Command::StopDaemon => Ok(()),
+        Command::StopDaemon | Command::HandOver => Ok(()),
     }
 }
 
@@ -115,6 +124,7 @@ fn needs_valid_file(command: &Command) -> bool {
         | Command::Resolve { .. }
         | Command::Follow { .. }
         | Command::Stop { .. }
-        | Command::StopDaemon => false,
+        | Command::StopDaemon
+        | Command::HandOver => false,
     }
 }

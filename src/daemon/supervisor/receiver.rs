@@ -20,6 +20,7 @@ use super::revive::Retry;
 use super::start::Running;
 use super::status::StatusCell;
 use crate::config::ReceiverPeer;
+use crate::control::Build;
 use crate::daemon::fleet::Fleet;
 use crate::daemon::peers::{ClientEnv, ReadyPeer};
 use crate::domain::{Failure, Health, PeerName};
@@ -166,7 +167,7 @@ impl Receiver {
             .plan((fleet, receiver))
             .receiver_config(known.receiver_id.clone(), known.bind.port());
         let port_fits = receiver.port.is_none_or(|port| port == known.bind.port());
-        if same_but_grace(known, &new) && port_fits {
+        if same_but_grace(known, &new) && port_fits && !is_outdated(running) {
             return;
         }
         let asked = prove(&self.parts.client, &running.deployed, &running.identity).await;
@@ -221,6 +222,16 @@ impl Receiver {
         self.record_failure(why).await;
         self.show_stopped(Some(running.identity.addr.port()));
     }
+}
+
+/// Whether a build before this one runs it. One after it is left alone: whoever starts it anew would start the same again.
+fn is_outdated(running: &Running) -> bool {
+    let version = running.health.version.clone();
+    let build = Build {
+        version,
+        ..Build::own()
+    };
+    build.is_older_than(&Build::own())
 }
 
 pub(super) fn ready_peer(running: &Running) -> ReadyPeer {

@@ -253,6 +253,7 @@ fn dispatch_of(answer: Answer) -> Option<DispatchView> {
         | Answer::Lines(_)
         | Answer::Trust(_)
         | Answer::Notice(_)
+        | Answer::Welcome(_)
         | Answer::Done
         | Answer::Failed(_) => None,
     }

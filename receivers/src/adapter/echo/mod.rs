@@ -25,7 +25,7 @@ impl Adapter for EchoAdapter {
     fn probe(&self) -> BoxFuture<'_, Readiness> {
         Box::pin(async {
             Readiness {
-                version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+                version: Some(crate::version().to_owned()),
                 state: ReadinessState::Ready,
             }
         })
