@@ -2,8 +2,8 @@
 //!
 //! Owns: taking it, and asking whether somebody holds it. Does not own: what its holder does.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::{FolderError, LOCK_FILE, io_error, no_follow, path};
@@ -26,6 +26,21 @@ pub(crate) fn lock(dir: &Path) -> Result<Option<File>, FolderError> {
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(source)) => Err(io_error("lock", &path, source)),
     }
+}
+
+/// Whether this process has the folder's lock open: only who serves the folder keeps it so. Whatever its other marks say, a
+/// process that has not is a stranger. False also when it cannot be told (only Linux says).
+#[must_use]
+pub fn is_server(dir: &Path, pid: u32) -> bool {
+    let id = |meta: Metadata| (meta.dev(), meta.ino());
+    let Ok(lock) = std::fs::symlink_metadata(path(dir, LOCK_FILE)).map(id) else {
+        return false;
+    };
+    let Ok(open) = std::fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return false;
+    };
+    open.flatten()
+        .any(|entry| std::fs::metadata(entry.path()).is_ok_and(|meta| id(meta) == lock))
 }
 
 /// Whether a process serves this folder, also one that has not said yet who it is. The question takes the lock for an instant

@@ -18,8 +18,8 @@ use fleet_a2a::client::Secret;
 pub use env::{read_env, write_env};
 pub use health::{Health, ReadinessWord};
 pub use identity::{Identity, boot_id, process_start_time};
-pub use lock::is_served;
 pub(crate) use lock::lock;
+pub use lock::{is_served, is_server};
 
 use crate::config::ReceiverConfig;
 

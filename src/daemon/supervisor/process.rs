@@ -3,9 +3,10 @@
 //! Owns: waiting for its end and signalling it. On Linux both go through a pidfd, which names the process and not the
 //! number. Does not own: when to do so.
 
+use std::path::Path;
 use std::time::Duration;
 
-use fleet_receivers::folder::Identity;
+use fleet_receivers::folder::{self, Identity};
 use process_wrap::tokio::ChildWrapper;
 use rustix::process::{Pid, Signal};
 
@@ -42,11 +43,13 @@ impl Process {
         Self::hold(pid, Some(child))
     }
 
-    /// A process that an earlier daemon started; `None` when it is gone. Whoever has its number now is not held.
-    pub(super) fn adopt(identity: &Identity) -> Option<Self> {
+    /// A process that an earlier daemon started; `None` when it is gone. Whoever has its number now is not held, nor whom an
+    /// identity names that does not serve the folder.
+    pub(super) fn adopt(dir: &Path, identity: &Identity) -> Option<Self> {
         let held = Self::hold(identity.pid, None).ok()?;
         // Asked after it is held: from here on the answer cannot become wrong.
-        identity.is_running().then_some(held)
+        let ours = identity.is_running() && folder::is_server(dir, identity.pid);
+        ours.then_some(held)
     }
 
     #[cfg(target_os = "linux")]
@@ -139,17 +142,25 @@ fn raw(pid: u32) -> std::io::Result<Pid> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::process::Stdio;
     use std::time::Duration;
 
     use fleet_receivers::Mode;
-    use fleet_receivers::folder::{Identity, boot_id, process_start_time};
+    use fleet_receivers::folder::{Identity, LOCK_FILE, boot_id, process_start_time};
     use process_wrap::tokio::CommandWrap;
 
     use super::{Exit, Process};
 
-    fn sleeper() -> Process {
+    /// Lives for a while, with the lock of that folder open as a receiver has it.
+    fn server_of(dir: &Path) -> Process {
+        let lock = std::fs::File::create(dir.join(LOCK_FILE)).unwrap();
+        sleeper(Stdio::from(lock))
+    }
+
+    fn sleeper(stdin: Stdio) -> Process {
         let child = CommandWrap::with_new("sleep", |command| {
-            command.arg("60").kill_on_drop(true);
+            command.arg("60").stdin(stdin).kill_on_drop(true);
         })
         .spawn()
         .unwrap();
@@ -173,17 +184,44 @@ mod tests {
 
     #[tokio::test]
     async fn a_process_is_adopted_by_its_identity_alone_and_its_end_is_seen() {
-        let mut ours = sleeper();
+        let dir = tempfile::tempdir().unwrap();
+        let mut ours = server_of(dir.path());
         let mut other = identity(ours.pid());
         other.start_time += 1;
-        assert!(Process::adopt(&other).is_none());
+        assert!(Process::adopt(dir.path(), &other).is_none());
 
-        let mut adopted = Process::adopt(&identity(ours.pid())).unwrap();
+        let mut adopted = Process::adopt(dir.path(), &identity(ours.pid())).unwrap();
         let long = Duration::from_secs(10);
         assert_eq!(adopted.exited_within(Duration::ZERO).await, None);
         adopted.kill();
         assert_eq!(adopted.exited_within(long).await, Some(Exit::Unknown));
         assert_eq!(ours.exited_within(long).await, Some(Exit::Failed));
-        assert!(Process::adopt(&other).is_none());
+        assert!(Process::adopt(dir.path(), &other).is_none());
+    }
+
+    /// A stranger that an identity names, in each way in which one can.
+    #[tokio::test]
+    async fn a_stranger_is_never_held_and_so_never_signalled_a_thousand_times() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::File::create(dir.path().join(LOCK_FILE)).unwrap();
+        let mut stranger = sleeper(Stdio::null());
+        let named = identity(stranger.pid());
+        for round in 0_u64..1_000 {
+            let mut forged = named.clone();
+            match round % 4 {
+                0 => forged.start_time = named.start_time.wrapping_add(round + 1),
+                1 => forged.boot_id = format!("boot-{round}"),
+                2 => forged.start_time = 0,
+                // All fits but that it serves the folder, whatever instance it is said to be.
+                _ => forged.instance = format!("instance-{round}"),
+            }
+            if let Some(held) = Process::adopt(dir.path(), &forged) {
+                held.terminate();
+                held.kill();
+            }
+        }
+        let lives = stranger.exited_within(Duration::from_millis(50)).await;
+        assert_eq!(lives, None, "it was signalled");
+        stranger.kill();
     }
 }

@@ -129,7 +129,9 @@ async fn find(dir: &Path) -> Option<(Identity, Process)> {
     let give_up = Instant::now() + ADOPT_TIMEOUT;
     loop {
         let known = Identity::read(dir).ok().flatten();
-        if let Some(found) = known.and_then(|known| Process::adopt(&known).map(|it| (known, it))) {
+        if let Some(found) =
+            known.and_then(|known| Process::adopt(dir, &known).map(|it| (known, it)))
+        {
             return Some(found);
         }
         if !folder::is_served(dir) || Instant::now() >= give_up {
