@@ -29,5 +29,6 @@ mod safety;
 mod send;
 mod service;
 mod stop;
+mod supervise;
 mod terminal;
 mod whole;
