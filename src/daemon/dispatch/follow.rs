@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use fleet_a2a::TaskId;
-use fleet_a2a::client::{ClientError, EventStream, PeerEvent};
+use fleet_a2a::client::{ClientError, Delivery, EventStream, PeerEvent};
 use fleet_a2a::types::StreamResponse;
 use futures::StreamExt;
 use tokio::time::{Instant, sleep_until};
@@ -268,9 +268,14 @@ impl Drive {
 
     async fn called(&mut self, called: Called) -> Result<(), DriveError> {
         match called {
-            Called::Cancel(canceled) => self.canceled(*canceled),
+            Called::Cancel(canceled) => {
+                self.prove_if_unauthenticated((*canceled).as_ref().err())
+                    .await;
+                self.canceled(*canceled)
+            }
             Called::Answer(answered) => {
                 let (row, sent) = *answered;
+                self.prove_if_unauthenticated(sent.as_ref().err()).await;
                 self.due.answering.remove(&row.message_id);
                 let card = self.ready.as_ref().map(|ready| &ready.endpoint.card);
                 let idempotent = card.is_some_and(|card| card.lists_dispatch);
@@ -289,13 +294,26 @@ impl Drive {
         }
     }
 
+    /// A call whose token is not the peer's any more goes again with the one that is.
+    async fn prove_if_unauthenticated(&mut self, error: Option<&ClientError>) {
+        if !error.is_some_and(ClientError::is_unauthenticated) {
+            return;
+        }
+        self.inner.peers.doubt(&self.peer).await;
+        if let Some(ready) = self.find_peer(Instant::now() + CALL_AGAIN).await {
+            self.ready = Some(ready);
+        }
+    }
+
     /// A peer that answered has little time left; one that did not is asked again.
     fn canceled(
         &mut self,
         canceled: Result<fleet_a2a::types::Task, ClientError>,
     ) -> Result<(), DriveError> {
         let reached = match &canceled {
-            Ok(_) | Err(ClientError::Rpc(_)) => true,
+            Ok(_) => true,
+            // One that turned us away, as it does while it drains, has not heard of it.
+            Err(error @ ClientError::Rpc(_)) => error.delivery() != Delivery::NotAccepted,
             Err(_) => false,
         };
         if !reached {

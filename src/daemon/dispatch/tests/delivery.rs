@@ -68,6 +68,18 @@ async fn a_reply_that_fails_its_checks_is_completed_and_rejected() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_rotated_meanwhile_costs_a_try_and_no_dispatch() {
+    let peer = FakePeer::new(hello()).await;
+    let fleet = Fleet::new(peer.faults(&[Fault::Status(401)])).await;
+    let view = fleet.submit(ask("x")).await;
+    let view = ended(&fleet.handle(), view.dispatch_id).await;
+    assert_eq!(view.state, DispatchState::Completed);
+    let seen = fleet.peer.seen();
+    assert_eq!((seen.sends.len(), seen.accepted.len()), (2, 1));
+    assert_eq!(fleet.found.doubts(), 1, "the peer was proven again before");
+}
+
+#[tokio::test]
 async fn what_surely_did_not_arrive_is_sent_again() {
     let peer = FakePeer::new(hello()).await;
     let fleet = Fleet::new(peer.faults(&[Fault::Status(503), Fault::Status(429)])).await;

@@ -68,6 +68,24 @@ async fn a_cancel_ends_the_task_at_the_peer() {
 }
 
 #[tokio::test]
+async fn a_cancel_that_was_turned_away_is_made_again_with_the_peer_proven_anew() {
+    let peer = FakePeer::released(vec![working()], 1).await;
+    let canceled = vec![end("TASK_STATE_CANCELED", Some(EndReason::Canceled))];
+    let peer = peer.with(|script| {
+        script.on_cancel = canceled;
+        script.cancel_faults = vec![401];
+    });
+    let fleet = Fleet::new(peer).await;
+    let id = fleet.submit(ask("x")).await.dispatch_id;
+    let working = |view: &crate::control::DispatchView| view.state == DispatchState::Working;
+    until(&fleet.handle(), id, working).await;
+    fleet.handle().cancel(id).await.unwrap();
+    let view = ended(&fleet.handle(), id).await;
+    assert_eq!(view.state, DispatchState::Canceled);
+    assert_eq!((fleet.peer.seen().cancels, fleet.found.doubts()), (2, 1));
+}
+
+#[tokio::test]
 async fn the_receivers_own_end_at_the_deadline_is_expired() {
     let peer = FakePeer::released(vec![working()], 1).await;
     let ended_there = vec![end("TASK_STATE_FAILED", Some(EndReason::Deadline))];

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -47,6 +48,8 @@ pub(super) struct Script {
     pub forgets: bool,
     /// What CancelTask turns the task into: events that follow at once.
     pub on_cancel: Vec<Value>,
+    /// The statuses with which the next CancelTasks are turned away.
+    pub cancel_faults: Vec<u16>,
     /// What an answer to a permission request brings.
     pub on_answer: Vec<Value>,
     seen: Seen,
@@ -101,6 +104,7 @@ impl FakePeer {
             drop_after: None,
             forgets: false,
             on_cancel: Vec::new(),
+            cancel_faults: Vec::new(),
             on_answer: Vec::new(),
             seen: Seen::default(),
         }));
@@ -163,6 +167,7 @@ impl FakePeer {
 #[derive(Debug)]
 pub(super) struct FoundPeer {
     ready: Mutex<Result<ReadyPeer, Failure>>,
+    doubts: AtomicUsize,
 }
 
 impl FoundPeer {
@@ -176,7 +181,13 @@ impl FoundPeer {
         let instance = peer.card.lists_dispatch.then(|| "instance-1".to_owned());
         Self {
             ready: Mutex::new(Ok(ReadyPeer { endpoint, instance })),
+            doubts: AtomicUsize::new(0),
         }
+    }
+
+    /// How often the peer was to be proven again.
+    pub(super) fn doubts(&self) -> usize {
+        self.doubts.load(Ordering::SeqCst)
     }
 
     pub(super) fn gone(&self, kind: ErrorKind) {
@@ -195,6 +206,7 @@ impl Peers for FoundPeer {
     }
 
     fn doubt<'a>(&'a self, _peer: &'a PeerName) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        self.doubts.fetch_add(1, Ordering::SeqCst);
         Box::pin(std::future::ready(()))
     }
 }
@@ -330,6 +342,10 @@ async fn rpc(State(script): State<Shared>, body: Bytes) -> Response {
         }
         "CancelTask" => {
             guard.seen.cancels += 1;
+            if !guard.cancel_faults.is_empty() {
+                let status = StatusCode::from_u16(guard.cancel_faults.remove(0)).unwrap();
+                return (status, fail(-32600, "turned away", json!([]))).into_response();
+            }
             let all = guard.on_cancel.clone();
             guard.events.extend(all);
             let all = guard.events.len() + 1;
