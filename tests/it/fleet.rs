@@ -104,7 +104,12 @@ impl Fleet {
 
     /// The real binary, pointed at this fleet, with an environment of its own.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fleet"));
+        self.command_of(Path::new(env!("CARGO_BIN_EXE_fleet")), args)
+    }
+
+    /// The same with another build of it.
+    pub(crate) fn command_of(&self, program: &Path, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .env_clear()
             .envs(self.environment())

@@ -26,6 +26,7 @@ mod init;
 mod kill;
 mod layering;
 mod peers;
+mod handover;
 mod idle;
 mod kill;
 mod layering;
