@@ -45,6 +45,7 @@ enum Way {
 /// # Errors
 /// A [`Failure`] of kind `daemon` when it cannot be written.
 pub(super) fn announce(state_dir: &Path, to: &Build) -> Result<(), Failure> {
+    tracing::info!(to = %to.version, "the fleet is handed over to a newer build");
     let word = Handover {
         to: to.clone(),
         at_ms: clock::now_ms(),

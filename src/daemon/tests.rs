@@ -1,3 +1,7 @@
+//! Tests of a daemon in this process, over its real socket.
+
+mod builds;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::run;
 use crate::control::{
-    Answer, Build, Command, ControlHandle, Hello, MAX_LINE_BYTES, PROTOCOL, Response, SocketPath,
+    Answer, Build, Command, ControlHandle, Hello, MAX_LINE_BYTES, Response, SocketPath,
     SubmitRequest, Target,
 };
 use crate::domain::{DispatchId, ErrorKind, Failure};
@@ -146,65 +150,6 @@ async fn a_client_of_another_file_or_of_no_manners_is_refused() {
         .await;
     assert_eq!(read(&mut long).await, None);
     bench.stop().await;
-}
-
-/// A connection of a client of another build.
-async fn client_of(bench: &Bench, protocol: u32, version: &str) -> BufReader<UnixStream> {
-    let version = version.to_owned();
-    let hello = Hello {
-        build: Build { protocol, version },
-        ..bench.hello()
-    };
-    let mut stream = bench.raw(&line(&hello)).await;
-    welcomed(&mut stream).await;
-    stream
-}
-
-async fn ask(stream: &mut BufReader<UnixStream>, command: &Command) -> Option<Answer> {
-    let request = line(&json!({"id": 1, "command": command}));
-    stream
-        .get_mut()
-        .write_all(request.as_bytes())
-        .await
-        .unwrap();
-    read(stream).await
-}
-
-#[tokio::test]
-async fn an_older_client_looks_and_begins_nothing_and_one_of_another_protocol_only_stops() {
-    let bench = Bench::start(ECHO).await;
-    let mut old = client_of(&bench, PROTOCOL, "0.0.1").await;
-    let status = ask(&mut old, &Command::Status).await;
-    assert!(matches!(status, Some(Answer::Status(_))), "{status:?}");
-    let mut old = client_of(&bench, PROTOCOL, "0.0.1").await;
-    let refused = failed(ask(&mut old, &submit("echo")).await);
-    assert!(refused.message.contains("0.0.1"), "{refused}");
-    assert!(refused.remedy.starts_with("Use fleet "), "{refused:?}");
-    assert_eq!(refused.kind.exit_code(), 2);
-
-    let mut older = client_of(&bench, PROTOCOL - 1, "0.0.1").await;
-    let refused = failed(ask(&mut older, &Command::Status).await);
-    assert!(refused.remedy.contains("fleet daemon stop"), "{refused:?}");
-    let refused = failed(ask(&mut older, &Command::HandOver).await);
-    assert_eq!(refused.kind, ErrorKind::Usage);
-    assert_eq!(
-        ask(&mut older, &Command::StopDaemon).await,
-        Some(Answer::Done)
-    );
-    ended(bench.daemon).await;
-}
-
-#[tokio::test]
-async fn a_newer_client_gets_the_fleet_and_an_older_daemon_leaves_it_alone_for_a_while() {
-    let bench = Bench::start(ECHO).await;
-    let mut new = client_of(&bench, PROTOCOL + 1, "999.0.0").await;
-    let refused = failed(ask(&mut new, &Command::Status).await);
-    assert!(refused.remedy.contains("hands over"), "{refused:?}");
-    assert_eq!(ask(&mut new, &Command::HandOver).await, Some(Answer::Done));
-    ended(bench.daemon).await;
-    // This build is the older one now: it gives way as one that lost the race does.
-    run(&bench.target).await.unwrap();
-    assert!(!SocketPath::find(&bench.target.state_dir).path.exists());
 }
 
 async fn ended(daemon: JoinHandle<Result<(), Failure>>) {

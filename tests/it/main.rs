@@ -30,6 +30,7 @@ mod handover;
 mod idle;
 mod kill;
 mod layering;
+mod logs;
 mod rotation;
 mod safety;
 mod send;
