@@ -27,9 +27,16 @@ impl Session {
         Ok(Self { handle })
     }
 
-    /// Sends a command and waits for its answer.
+    /// Sends a command and waits for its answer. One that may be repeated is, once, when the daemon went away before it answered.
     pub(crate) async fn call(&self, command: Command) -> Result<Answer, Failure> {
-        self.handle.call(command).await
+        let again = command.may_be_repeated().then(|| command.clone());
+        match (self.handle.call(command).await, again) {
+            (Err(failure), Some(command)) if failure.kind == ErrorKind::Daemon => {
+                let handle = ControlHandle::connect(self.handle.target()).await?;
+                handle.call(command).await
+            }
+            (answer, _) => answer,
+        }
     }
 
     /// Sends a command whose answer is a dispatch.

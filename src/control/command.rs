@@ -121,6 +121,35 @@ pub enum Command {
     HandOver,
 }
 
+impl Command {
+    /// Whether doing it twice does the same as doing it once: then one whose daemon went away before it answered, as when it hands
+    /// over, is simply asked for again.
+    #[must_use]
+    pub fn may_be_repeated(&self) -> bool {
+        match self {
+            Self::Snapshot { .. }
+            | Self::Submit(_)
+            | Self::Wait { .. }
+            | Self::Show { .. }
+            | Self::List { .. }
+            | Self::Cancel { .. }
+            | Self::Follow { .. }
+            | Self::Deploy { .. }
+            | Self::Start { .. }
+            | Self::Stop { .. }
+            | Self::Status
+            | Self::Budgets { .. }
+            | Self::Transcripts { .. }
+            | Self::Trust { .. } => true,
+            Self::AnswerPermission { .. }
+            | Self::Resolve { .. }
+            | Self::Restart { .. }
+            | Self::StopDaemon
+            | Self::HandOver => false,
+        }
+    }
+}
+
 /// What becomes of a receiver's bearer token when it is restarted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

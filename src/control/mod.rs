@@ -35,8 +35,7 @@ pub use snapshot::{
     FleetSnapshot, Notice, NoticeLevel, SNAPSHOT_DISPATCHES, SNAPSHOT_NOTICES, TrustView,
 };
 pub use socket_path::SocketPath;
-pub use target::{Places, Target, fleet_id};
-pub use target::{DAEMON_LOG, Places, Target};
+pub use target::{DAEMON_LOG, Places, Target, fleet_id};
 pub use transcript_line::{Direction, LineKind, TranscriptLine, TranscriptView};
 
 /// Longest line either side accepts: a dispatch with the largest message and the largest reply, be every byte of them escaped.

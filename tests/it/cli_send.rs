@@ -194,6 +194,24 @@ fn a_daemon_that_hangs_up_again_and_again_is_told_the_same_again() {
 }
 
 #[test]
+fn a_command_that_only_looks_is_asked_again_once_when_its_daemon_goes_away() {
+    for (hang_ups, code) in [(1, 0), (2, 4)] {
+        let fleet = Fleet::new();
+        let mut turn = 0;
+        let daemon = FakeDaemon::start(fleet.path(), move |_| {
+            turn += 1;
+            match turn <= hang_ups {
+                true => Reply::HangUp,
+                false => Reply::Say(vec![Answer::Dispatches(Vec::new())]),
+            }
+        });
+        let output = fleet.run(&["dispatches", "list", "--json"]);
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        assert_eq!(daemon.seen().len(), 2);
+    }
+}
+
+#[test]
 fn no_wait_prints_the_dispatch_as_accepted() {
     let fleet = Fleet::new();
     let daemon = FakeDaemon::start(fleet.path(), ends_with(|id| completed(id, "never asked")));

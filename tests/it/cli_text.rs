@@ -7,7 +7,7 @@ use assert_cmd::Command;
 use serde_json::Value;
 
 /// Every command, with the words that lead to it.
-const COMMANDS: [&str; 37] = [
+const COMMANDS: &[&str] = &[
     "",
     "init",
     "peers",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 37] = [
     "status",
     "deploy",
     "start",
+    "restart",
     "stop",
     "send",
     "dispatches",
@@ -32,6 +33,7 @@ const COMMANDS: [&str; 37] = [
     "transcripts",
     "transcripts list",
     "transcripts show",
+    "logs",
     "trust",
     "daemon",
     "daemon run",

@@ -182,6 +182,8 @@ fn stopping_all_leaves_nothing(fleet: &Fleet, was: &BTreeMap<String, Standing>) 
     let receivers = |(_, line): &(i32, String)| line.contains(" serve --receiver ");
     let left: Vec<_> = fleet.processes().into_iter().filter(receivers).collect();
     assert_eq!(left, vec![], "no process");
+    let daemon = fleet.daemon_pid().expect("daemon");
+    assert_eq!(zombies_of(daemon), Vec::<i32>::new(), "no zombie");
     for (name, peer) in was {
         let reached = TcpStream::connect(("127.0.0.1", peer.port));
         assert!(reached.is_err(), "{name} listens on {}", peer.port);
@@ -189,6 +191,18 @@ fn stopping_all_leaves_nothing(fleet: &Fleet, was: &BTreeMap<String, Standing>) 
         assert!(!identity.exists(), "{} is left", identity.display());
     }
     fleet.shut_down();
+}
+
+/// Children that have ended and that nobody has looked at.
+fn zombies_of(parent: i32) -> Vec<i32> {
+    let pids = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let is_zombie = |pid: &i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        rest.starts_with(&format!("Z {parent} "))
+    };
+    pids.filter(is_zombie).collect()
 }
 
 #[test]
@@ -265,9 +279,11 @@ fn a_killed_receiver_is_back_soon_and_one_that_keeps_dying_is_parked_while_other
     assert_eq!(fleet.ok(&["send", "well", "hello"]).stdout.trim(), "hello");
     assert_eq!(fleet.receiver_pid("well"), well, "the other never noticed");
     kill(fleet.daemon_pid().expect("daemon"));
+    let parked = view(&fleet, "dying");
+    let told = (&parked["health"], &parked["reason"]);
     assert_eq!(
-        view(&fleet, "dying")["health"],
-        "parked",
+        told,
+        (&Value::from("parked"), &Value::from("it died")),
         "rows, not memory"
     );
     fleet.ok(&["start", "dying"]);

@@ -8,8 +8,8 @@ mod completions;
 mod config;
 mod daemon;
 mod dispatches;
-mod peers;
 mod logs;
+mod peers;
 mod restart;
 mod send;
 mod serve;
@@ -29,8 +29,8 @@ pub use dispatches::{
     AnswerArgs, DecisionArg, DispatchesArgs, DispatchesCommand, IdArgs, ListArgs, ResolveArgs,
     ResolvedState,
 };
-pub use peers::{AddArgs, PeersArgs, PeersCommand, RemoveArgs, SetArgs};
 pub use logs::LogsArgs;
+pub use peers::{AddArgs, PeersArgs, PeersCommand, RemoveArgs, SetArgs};
 pub use restart::RestartArgs;
 pub use send::SendArgs;
 pub use serve::ServeArgs;

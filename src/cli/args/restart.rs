@@ -10,7 +10,7 @@ pub struct RestartArgs {
     /// Which receivers.
     #[command(flatten)]
     pub receivers: ReceiverArgs,
-    /// Give each a new bearer token; what is in flight goes on, and nothing is sent twice
+    /// Give each a new bearer token on the way
     #[arg(long)]
     pub new_token: bool,
 }

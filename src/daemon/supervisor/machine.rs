@@ -240,6 +240,15 @@ mod tests {
         assert_eq!(machine, self::machine());
     }
 
+    #[test]
+    fn those_that_die_at_once_do_not_start_at_once() {
+        let waits: std::collections::BTreeSet<_> =
+            (0..10).map(|n| backoff(1, f64::from(n) / 9.0)).collect();
+        assert_eq!(waits.len(), 10);
+        let (first, last) = (waits.first().unwrap(), waits.last().unwrap());
+        assert_eq!(*last - *first, BACKOFF_FIRST / 4);
+    }
+
     proptest! {
         #[test]
         fn the_wait_stays_within_its_bounds(failures in 1_usize..10_000, jitter in 0.0_f64..=1.0) {

@@ -72,16 +72,18 @@ impl Receiver {
     async fn take_up(&mut self, row: &ReceiverRow) {
         let dir = self.parts.target.receiver_dir(&self.name);
         let died = Identity::read(&dir).is_ok_and(|identity| identity.is_some());
-        let wanted = row.should_run && row.parked_reason.is_none();
         self.show_stopped(row.port);
-        if wanted && died {
+        if row.parked_reason.is_some() {
+            return;
+        }
+        if row.should_run && died {
             // Its tasks may wait in its database.
             self.start_again("it died while no daemon looked after it")
                 .await;
-        } else if wanted && row.instance.is_none() {
+        } else if row.should_run && row.instance.is_none() {
             // It was being started, or started anew.
             self.try_again().await;
-        } else if row.instance.is_some() {
+        } else if !died && row.instance.is_some() {
             // One that ends as it should takes its identity with it.
             self.rests(row.port).await;
         }
