@@ -17,6 +17,10 @@ pub enum Keyword {
     Write,
     /// Runs a short command in the repo, then answers.
     Bash,
+    /// Asks the person one question, then says what it was told.
+    Ask,
+    /// Asks two questions at once, the second with several answers, then says what it was told.
+    AskTwo,
     /// Runs a command that never ends.
     Sleep,
     /// 40 tokens, one at a time.
@@ -49,7 +53,7 @@ pub enum Keyword {
 
 impl Keyword {
     /// In the order in which they are looked for.
-    const ALL: [(&'static str, Self); 17] = [
+    const ALL: [(&'static str, Self); 19] = [
         ("FAIL400", Self::Fail400),
         ("FAIL401", Self::Fail401),
         ("FAIL429", Self::Fail429),
@@ -62,6 +66,8 @@ impl Keyword {
         ("THINK", Self::Think),
         ("WRITE", Self::Write),
         ("BASH", Self::Bash),
+        ("ASKTWO", Self::AskTwo),
+        ("ASK", Self::Ask),
         ("SLEEP", Self::Sleep),
         ("SLOW", Self::Slow),
         ("PONG", Self::Pong),
@@ -116,6 +122,8 @@ pub(super) struct Read {
     pub(super) users: Vec<String>,
     /// Results of tools since then.
     pub(super) tool_results: usize,
+    /// What the last of them said.
+    pub(super) last_result: String,
     /// The tools on offer.
     pub(super) tools: Vec<String>,
 }
@@ -128,11 +136,11 @@ pub(super) fn read(request: &Value) -> Read {
             continue;
         }
         let content = &message["content"];
-        let is_result = content
-            .as_array()
-            .is_some_and(|blocks| blocks.iter().any(|block| block["type"] == "tool_result"));
-        if is_result {
+        let blocks = content.as_array().into_iter().flatten();
+        let result = blocks.rev().find(|block| block["type"] == "tool_result");
+        if let Some(result) = result {
             read.tool_results += 1;
+            read.last_result = text_of(&result["content"]);
             continue;
         }
         let said = without_reminders(&text_of(content));
@@ -194,6 +202,7 @@ fn answer(keyword: Keyword, read: &Read, repo: &Path) -> Action {
     let last = read.users.last().map_or("", String::as_str);
     match keyword {
         Keyword::Write | Keyword::Bash | Keyword::Sleep => tool(keyword, read, repo),
+        Keyword::Ask | Keyword::AskTwo => ask(keyword, read),
         Keyword::Slow => {
             let words: Vec<String> = (0..40).map(|n| format!("token{n:02}")).collect();
             Action::Slow(words.join(" "))
@@ -239,6 +248,11 @@ fn tool(keyword: Keyword, read: &Read, repo: &Path) -> Action {
             json!({ "command": command, "description": "run a scripted command" }),
         )
     };
+    call(read, name, input)
+}
+
+/// A call, if the tool is on offer.
+fn call(read: &Read, name: &str, input: Value) -> Action {
     if read.tools.iter().any(|tool| tool == name) {
         Action::Tool {
             name: name.to_owned(),
@@ -247,6 +261,28 @@ fn tool(keyword: Keyword, read: &Read, repo: &Path) -> Action {
     } else {
         Action::Text("NO-TOOL-AVAILABLE".to_owned())
     }
+}
+
+fn ask(keyword: Keyword, read: &Read) -> Action {
+    if read.tool_results > 0 {
+        return Action::Text(format!("TOLD: {}", read.last_result));
+    }
+    let option =
+        |label: &str, description: &str| json!({ "label": label, "description": description });
+    let colour = json!({
+        "question": "Which colour should it be?", "header": "Colour", "multiSelect": false,
+        "options": [option("Red", "like a rose"), option("Blue", "like the sky")],
+    });
+    let sizes = json!({
+        "question": "Which sizes are needed?", "header": "Sizes", "multiSelect": true,
+        "options": [option("S", "small"), option("M, wide", "medium"), option("L", "large")],
+    });
+    let questions = if keyword == Keyword::AskTwo {
+        json!([colour, sizes])
+    } else {
+        json!([colour])
+    };
+    call(read, "AskUserQuestion", json!({ "questions": questions }))
 }
 
 fn failure(keyword: Keyword) -> Option<Action> {
@@ -269,6 +305,8 @@ fn failure(keyword: Keyword) -> Option<Action> {
         Keyword::Pong
         | Keyword::Write
         | Keyword::Bash
+        | Keyword::Ask
+        | Keyword::AskTwo
         | Keyword::Sleep
         | Keyword::Slow
         | Keyword::Think
@@ -312,6 +350,19 @@ mod tests {
         assert_eq!(second, Action::Text("DONE after the tool".into()));
         let again = decided(&request(&[user("WRITE"), result, user("WRITE again")]));
         assert!(matches!(again, Action::Tool { .. }));
+    }
+
+    #[test]
+    fn a_question_is_asked_once_and_what_came_back_is_told() {
+        let tools = json!([{ "name": "AskUserQuestion" }]);
+        let asked = decided(&json!({ "messages": [user("ASKTWO")], "tools": tools }));
+        assert!(
+            matches!(&asked, Action::Tool { name, input } if name == "AskUserQuestion" && input["questions"][1]["multiSelect"] == true)
+        );
+        let result =
+            json!({ "role": "user", "content": [{ "type": "tool_result", "content": "blue" }] });
+        let told = decided(&json!({ "messages": [user("ASK"), result], "tools": tools }));
+        assert_eq!(told, Action::Text("TOLD: blue".into()));
     }
 
     #[test]
