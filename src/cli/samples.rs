@@ -72,6 +72,7 @@ pub(crate) fn asking() -> DispatchView {
         arguments: json!({ "path": "a.txt" }),
         choices: vec![Decision::Allow, Decision::Deny],
         expires_at: "2025-11-21T08:05:00.000Z".to_owned(),
+        questions: Vec::new(),
     }];
     view
 }

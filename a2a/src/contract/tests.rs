@@ -389,6 +389,7 @@ fn an_answer_goes_to_its_task_and_is_read_back() {
         request_id: "r1".to_owned(),
         decision: Decision::Deny,
         reason: Some("not there".to_owned()),
+        answers: Vec::new(),
     };
     let (task, id) = (TaskId::mint(), MessageId::mint());
     let message = answer_message(&task, None, &id, &answer);

@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::question::{Chosen, Question, Ruling};
+
 /// The URI that such a part carries in its metadata as `{"<uri>": true}` and that our card lists.
 pub const URI: &str = "urn:a2a-fleet:events:v1";
 
@@ -66,6 +68,9 @@ pub enum FleetEvent {
         /// Why, as far as said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// What was chosen, question by question; empty for a permission.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        answers: Vec<Chosen>,
     },
     /// The turn is over; only in the final status.
     End {
@@ -96,7 +101,7 @@ pub enum EndReason {
     Unauthenticated,
 }
 
-/// What an agent wants to do and may not do unasked.
+/// What an agent wants to do and may not do unasked, or what it asks a person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PermissionRequest {
     /// Names this request in the answer; unique within the task.
@@ -109,6 +114,9 @@ pub struct PermissionRequest {
     pub choices: Vec<Choice>,
     /// When silence becomes a denial (RFC 3339, UTC).
     pub expires_at: String,
+    /// What is asked, where it is no permission: then `allow` needs an answer to each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<Question>,
 }
 
 /// What may be answered to a permission request.
@@ -136,6 +144,21 @@ pub struct PermissionAnswer {
     /// Told to the agent with a denial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// One for each question, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Chosen>,
+}
+
+impl PermissionAnswer {
+    /// What it says to its request.
+    #[must_use]
+    pub fn into_ruling(self) -> Ruling {
+        Ruling {
+            decision: self.decision,
+            reason: self.reason,
+            answers: self.answers,
+        }
+    }
 }
 
 /// A tool that was refused.

@@ -5,6 +5,7 @@
 pub mod dispatch;
 pub mod events;
 mod parts;
+pub mod question;
 pub mod usage;
 
 pub use dispatch::{DispatchMeta, Grant};
@@ -15,4 +16,5 @@ pub use parts::{
     Answer, Metadata, answer_of, event_part, events_in, events_of, usage_in, usage_metadata,
     usage_of,
 };
+pub use question::{Chosen, Question, QuestionOption, Ruling};
 pub use usage::Usage;

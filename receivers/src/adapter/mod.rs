@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use fleet_a2a::contract::Contract;
-use fleet_a2a::ext::{Decision, PermissionRequest, Refusal, Usage};
+use fleet_a2a::ext::{Chosen, Decision, PermissionRequest, Refusal, Usage};
 use fleet_a2a::types::Part;
 use fleet_a2a::{ContextId, MessageId, TaskId};
 use serde_json::Value;
@@ -91,6 +91,8 @@ pub enum TurnCommand {
         decision: Decision,
         /// Why; told to the agent with a denial.
         reason: Option<String>,
+        /// What was chosen, question by question, where questions were asked and answered.
+        answers: Vec<Chosen>,
     },
     /// Stop as cleanly as the CLI can.
     Interrupt,

@@ -159,7 +159,7 @@ impl Driver {
                     Control::Cancel => Input::Cancel,
                     // A task that has not begun asks nothing; who answers is told so by the machine.
                     Control::Answer { answer, reply, .. } => {
-                        let judged = self.machine.judge(answer).map(|_| ()).map_err(Into::into);
+                        let judged = self.machine.judge(*answer).map(|_| ()).map_err(Into::into);
                         // Nobody may be waiting for it any more.
                         let _ = reply.send(judged);
                         continue;
@@ -242,7 +242,7 @@ impl Driver {
                 Some(order) = control.recv() => match order {
                     Control::Cancel => Input::Cancel,
                     Control::Answer { message, answer, reply } => {
-                        let done = self.answer(message, answer, &commands).await?;
+                        let done = self.answer(message, *answer, &commands).await?;
                         // Whoever asked may have gone; the answer counts.
                         let _ = reply.send(done);
                         continue;
@@ -299,13 +299,13 @@ impl Driver {
         if self.answered.contains(&message.message_id) {
             return Ok(Ok(()));
         }
-        let (decision, reason) = match self.machine.judge(answer) {
+        let ruling = match self.machine.judge(answer) {
             Ok(fits) => fits,
             Err(violation) => return Ok(Err(violation.into())),
         };
         self.answered.insert(message.message_id.clone());
         self.answered_by = AnsweredBy::Message(Box::new(message));
-        let effects = self.machine.decide(decision, reason, now_ms());
+        let effects = self.machine.decide(ruling, now_ms());
         self.apply(effects, commands).await?;
         Ok(Ok(()))
     }

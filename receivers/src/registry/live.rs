@@ -48,7 +48,7 @@ pub(crate) enum Control {
         /// As it is kept.
         message: StoredMessage,
         /// As it was read.
-        answer: Answer,
+        answer: Box<Answer>,
         /// Told once it is committed, or why not.
         reply: oneshot::Sender<Result<(), Refused>>,
     },

@@ -159,7 +159,7 @@ impl Registry {
         let (reply, done) = oneshot::channel();
         let control = Control::Answer {
             message: incoming.stored,
-            answer,
+            answer: Box::new(answer),
             reply,
         };
         let gone = |()| Refused::Ended(task.clone());

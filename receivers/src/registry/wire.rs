@@ -124,11 +124,7 @@ fn add_usage(update: &mut Value, spent: Option<&Usage>) {
 /// What an agent without our extension is told in words. Everything that it would miss, nothing else.
 fn plain(event: &FleetEvent) -> Option<String> {
     match event {
-        FleetEvent::PermissionRequest(PermissionRequest {
-            tool, expires_at, ..
-        }) => Some(format!(
-            "The agent asks whether it may use {tool}. Answer allow or deny on this task before {expires_at}."
-        )),
+        FleetEvent::PermissionRequest(request) => Some(asked(request)),
         FleetEvent::End { detail, .. } if !detail.is_empty() => Some(detail.clone()),
         FleetEvent::Session { .. }
         | FleetEvent::Thought { .. }
@@ -139,6 +135,34 @@ fn plain(event: &FleetEvent) -> Option<String> {
         | FleetEvent::PermissionAnswered { .. }
         | FleetEvent::End { .. } => None,
     }
+}
+
+fn asked(request: &PermissionRequest) -> String {
+    let PermissionRequest {
+        request_id,
+        tool,
+        expires_at,
+        questions,
+        ..
+    } = request;
+    if questions.is_empty() {
+        return format!(
+            "The agent asks whether it may use {tool}. Answer allow or deny on this task before {expires_at}."
+        );
+    }
+    let mut lines = vec!["The agent asks:".to_owned()];
+    for question in questions {
+        lines.push(question.question.clone());
+        for option in &question.options {
+            lines.push(format!("- {}: {}", option.label, option.description));
+        }
+    }
+    lines.push(format!(
+        "Answer on this task before {expires_at}: the text deny, or a data part {{\"request_id\": {}, \"decision\": \"allow\", \
+         \"answers\": [...]}} with one answer to each question, a label or other words; a list where several may be chosen.",
+        json!(request_id)
+    ));
+    lines.join("\n")
 }
 
 /// The artifacts that a sequence of artifact updates amounts to, in the order of their first appearance.
@@ -235,6 +259,10 @@ mod tests {
             arguments: json!({}),
             choices: vec![Decision::Allow],
             expires_at: rfc3339(0),
+            questions: serde_json::from_value(
+                json!([{"question": "Which?", "options": [{"label": "A"}]}]),
+            )
+            .unwrap(),
         });
         let spent = Usage::estimate(4, 8);
         let message = json!({"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "hi"}]});

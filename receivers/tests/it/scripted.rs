@@ -144,6 +144,7 @@ async fn ask(io: &mut TurnIo) -> TurnOutcome {
         arguments: json!({"path": "a.txt"}),
         choices: vec![Decision::Allow, Decision::Deny],
         expires_at: String::new(),
+        questions: Vec::new(),
     };
     io.events
         .send(AdapterEvent::Permission(request))

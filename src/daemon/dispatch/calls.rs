@@ -72,6 +72,7 @@ pub(super) fn answer(
         request_id: row.request_id.clone(),
         decision: row.decision,
         reason: row.reason.clone(),
+        answers: Vec::new(),
     };
     let message_id = MessageId::new(&row.message_id).ok()?;
     let no_context: Option<&ContextId> = None;

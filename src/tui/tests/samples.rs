@@ -101,6 +101,7 @@ pub(super) fn request(request_id: &str, expires_in_s: i64) -> PermissionRequest 
         arguments: json!({"file_path": "/src/app/notes.md", "content": "one\ntwo\nthree"}),
         choices: vec![Decision::Allow, Decision::Deny, Decision::Always],
         expires_at: fleet_a2a::clock::rfc3339(NOW_MS + expires_in_s * 1000),
+        questions: Vec::new(),
     }
 }
 

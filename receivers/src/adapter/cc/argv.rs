@@ -7,14 +7,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::grants::Grants;
+use super::question::TOOL as ASKING;
 use super::{CcAdapter, PROGRAM};
 use crate::adapter::SessionState;
 use crate::config::Permissions;
 
 /// Tools that change files; a read-only agent does not even see them.
 const EDIT_TOOLS: &str = "Write,Edit,NotebookEdit";
-/// A tool that asks the person at the terminal something else than for a permission; there is nobody there.
-const ASKING_TOOL: &str = "AskUserQuestion";
 
 /// Which session a process opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,27 +90,30 @@ pub(super) fn argv(
     }
     let (mode, without) = switches(adapter.permissions, grants);
     flag("--permission-mode", mode);
-    flag("--disallowedTools", &without);
+    if let Some(without) = without {
+        flag("--disallowedTools", without);
+    }
     argv
 }
 
-/// The permission mode, and the tools that are taken away. `plan` is not read-only: it asks, and an answer of "allow" writes.
-fn switches(permissions: Permissions, grants: &Grants) -> (&'static str, String) {
+/// The permission mode, and the tools that are taken away. `plan` is not read-only: it asks, and an answer of "allow" writes;
+/// nor is `dontAsk` of use, which denies the agent's questions too: `question` refuses whatever else a read-only agent asks for.
+fn switches(permissions: Permissions, grants: &Grants) -> (&'static str, Option<&'static str>) {
     let mode = match permissions {
-        Permissions::ReadOnly => return ("dontAsk", format!("{ASKING_TOOL},{EDIT_TOOLS}")),
+        Permissions::ReadOnly => return ("default", Some(EDIT_TOOLS)),
         Permissions::Ask if grants.accepts_edits() => "acceptEdits",
         Permissions::Ask => "default",
         Permissions::Edit => "acceptEdits",
         Permissions::Full => "bypassPermissions",
     };
-    (mode, ASKING_TOOL.to_owned())
+    (mode, None)
 }
 
 fn role(fleet: &str, peer: &str, repo: &str) -> String {
     format!(
         "You are the coding agent {peer:?} of the fleet {fleet:?}; work reaches you as messages over A2A. Your repository is {repo}: \
-         work there and nowhere else. Nobody reads along while you work, so do not ask questions back: where something is unclear, \
-         choose, and say what you assumed. Your last message is the whole reply that the sender gets: make it complete without \
+         work there and nowhere else. Nobody reads along while you work: where something is unclear, choose, and say what you \
+         assumed. A decision that only a person can make you may ask for with {ASKING}; an answer may not come, and then you choose. Your last message is the whole reply that the sender gets: make it complete without \
          what came before it. Where the message names an expected output, the last message is exactly that, with nothing around it."
     )
 }
@@ -163,6 +165,11 @@ mod tests {
                 .unwrap()
                 .contains("/repo")
         );
+        assert!(
+            value_of(&first, "--append-system-prompt")
+                .unwrap()
+                .contains("AskUserQuestion")
+        );
         assert_eq!(value_of(&first, "--session-id").unwrap(), "i");
         assert_eq!(value_of(&first, "--model").unwrap(), "sonnet");
         let next = argv(&adapter, "/repo", &Session::Resume("i".to_owned()), &none);
@@ -181,15 +188,14 @@ mod tests {
             );
             (
                 value_of(&argv, "--permission-mode").unwrap(),
-                value_of(&argv, "--disallowedTools").unwrap(),
+                value_of(&argv, "--disallowedTools"),
             )
         };
-        assert_eq!(mode(Permissions::ReadOnly).0, "dontAsk");
-        assert!(mode(Permissions::ReadOnly).1.contains("Write"));
         assert_eq!(
-            mode(Permissions::Ask),
-            ("default".to_owned(), "AskUserQuestion".to_owned())
+            mode(Permissions::ReadOnly),
+            ("default".to_owned(), Some(EDIT_TOOLS.to_owned()))
         );
+        assert_eq!(mode(Permissions::Ask), ("default".to_owned(), None));
         assert_eq!(mode(Permissions::Edit).0, "acceptEdits");
         assert_eq!(mode(Permissions::Full).0, "bypassPermissions");
     }

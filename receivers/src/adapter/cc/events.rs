@@ -6,6 +6,7 @@ use fleet_a2a::ext::{Decision, PermissionRequest, Refusal};
 use serde_json::Value;
 
 use super::outcome::{Known, NO_LOGIN};
+use super::question;
 use super::usage::Meter;
 use crate::adapter::AdapterEvent;
 
@@ -54,8 +55,10 @@ pub(super) struct Ask {
 impl Ask {
     /// As it is told to a person.
     pub(super) fn request(&self) -> PermissionRequest {
+        let questions = question::questions(self);
         let mut choices = vec![Decision::Allow, Decision::Deny];
-        if !super::grants::updates(&self.suggestions).is_empty() {
+        // An answer is about its question; it cannot be given for ever.
+        if questions.is_empty() && !super::grants::updates(&self.suggestions).is_empty() {
             choices.push(Decision::Always);
         }
         PermissionRequest {
@@ -64,6 +67,7 @@ impl Ask {
             arguments: self.input.clone(),
             choices,
             expires_at: String::new(),
+            questions,
         }
     }
 }

@@ -8,6 +8,7 @@ mod events;
 mod grants;
 mod outcome;
 mod probe;
+mod question;
 mod run;
 #[cfg(test)]
 mod tests;

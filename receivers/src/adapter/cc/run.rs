@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use fleet_a2a::ContextId;
 use fleet_a2a::ext::Decision;
+use fleet_a2a::ext::Ruling;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStdin, ChildStdout};
@@ -19,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::argv::{self, Session};
 use super::events::{Ask, Parser, Said};
+use super::question::{self, Course};
 use super::{CcAdapter, grants, outcome, wire};
 use crate::adapter::{AdapterEvent, Turn, TurnCommand, TurnEnd, TurnIo, TurnOutcome};
 use crate::child::{Child, ChildEnv, Line, Lines, Stdin, Stop, StopSignal, Tail, stop};
@@ -224,8 +226,8 @@ async fn read(
             // In this order: what was said is read before a time that has run out counts.
             biased;
             command = io.commands.recv(), if heard => match command {
-                Some(TurnCommand::Answer { request_id, decision, reason }) => {
-                    running.answer(&request_id, (decision, reason), writer);
+                Some(TurnCommand::Answer { request_id, decision, reason, answers }) => {
+                    running.answer(&request_id, Ruling { decision, reason, answers }, writer);
                 }
                 Some(TurnCommand::Interrupt) => {
                     running.interrupted = true;
@@ -275,13 +277,7 @@ impl Running<'_> {
         for said in self.parser.line(&text) {
             match said {
                 Said::Event(event) => tell(io, event).await,
-                Said::Ask(ask) if self.adapter.grants.of(self.context).cover(&ask.suggestions) => {
-                    writer.write(wire::allow(&ask, &[]));
-                }
-                Said::Ask(ask) => {
-                    tell(io, AdapterEvent::Permission(ask.request())).await;
-                    self.asks.insert(ask.request_id.clone(), ask);
-                }
+                Said::Ask(ask) => self.asked(ask, io, writer).await,
                 Said::Withdrawn(request_id) => {
                     if let Some(ask) = self.asks.remove(&request_id) {
                         let note = format!(
@@ -301,26 +297,39 @@ impl Running<'_> {
         None
     }
 
+    async fn asked(&mut self, ask: Ask, io: &TurnIo, writer: &Writer) {
+        let grants = self.adapter.grants.of(self.context);
+        match question::course(&ask, self.adapter.permissions, &grants) {
+            Course::Granted => writer.write(wire::allow(&ask, &[])),
+            Course::Refused(why) => {
+                writer.write(wire::deny(&ask, Some(&why)));
+                self.parser.refuse(&ask, Some(why));
+            }
+            Course::Person => {
+                tell(io, AdapterEvent::Permission(ask.request())).await;
+                self.asks.insert(ask.request_id.clone(), ask);
+            }
+        }
+    }
+
     /// Passes on a person's answer; one to a request that it no longer waits for is too late to matter.
-    fn answer(
-        &mut self,
-        request_id: &str,
-        (decision, reason): (Decision, Option<String>),
-        writer: &Writer,
-    ) {
-        let Some(ask) = self.asks.remove(request_id) else {
+    fn answer(&mut self, request_id: &str, ruling: Ruling, writer: &Writer) {
+        let Some(mut ask) = self.asks.remove(request_id) else {
             return;
         };
-        match decision {
-            Decision::Allow => writer.write(wire::allow(&ask, &[])),
+        match ruling.decision {
+            Decision::Allow => {
+                question::put(&mut ask, &ruling.answers);
+                writer.write(wire::allow(&ask, &[]));
+            }
             Decision::Always => {
                 let updates = grants::updates(&ask.suggestions);
                 self.adapter.grants.add(self.context, &updates);
                 writer.write(wire::allow(&ask, &updates));
             }
             Decision::Deny => {
-                writer.write(wire::deny(&ask, reason.as_deref()));
-                self.parser.refuse(&ask, reason);
+                writer.write(wire::deny(&ask, ruling.reason.as_deref()));
+                self.parser.refuse(&ask, ruling.reason);
             }
         }
     }

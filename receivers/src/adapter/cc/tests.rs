@@ -1,5 +1,6 @@
 //! The cc adapter over recorded lines, over any lines, and with the real Claude Code.
 
+mod questions;
 mod real;
 mod recorded;
 

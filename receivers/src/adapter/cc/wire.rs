@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::events::Ask;
+use super::question;
 
 /// Told to the agent when a person said no without a reason.
 const DENIED: &str = "The person who was asked for permission said no.";
@@ -45,9 +46,14 @@ pub(super) fn allow(ask: &Ask, updates: &[Value]) -> String {
 
 /// Refuses what it asked for.
 pub(super) fn deny(ask: &Ask, reason: Option<&str>) -> String {
+    let without_reason = if ask.tool == question::TOOL {
+        question::DENIED
+    } else {
+        DENIED
+    };
     success(
         &ask.request_id,
-        &json!({ "behavior": "deny", "message": reason.unwrap_or(DENIED) }),
+        &json!({ "behavior": "deny", "message": reason.unwrap_or(without_reason) }),
     )
 }
 

@@ -119,6 +119,7 @@ async fn ask(turn: &Turn, mut io: TurnIo) -> TurnOutcome {
         arguments: Value::Null,
         choices: Vec::new(),
         expires_at: String::new(),
+        questions: Vec::new(),
     };
     if io
         .events

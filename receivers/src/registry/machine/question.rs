@@ -1,4 +1,4 @@
-//! Questions: one waits for a person at a time, the others behind it.
+//! What waits for a person, permissions and questions: one at a time, the others behind it.
 //!
 //! Owns: their order, their time, and that silence is a denial.
 
@@ -6,13 +6,19 @@ use std::collections::VecDeque;
 
 use fleet_a2a::clock::rfc3339;
 use fleet_a2a::contract::Violation;
-use fleet_a2a::ext::{Decision, FleetEvent, PermissionRequest, Refusal};
+use fleet_a2a::ext::{Decision, FleetEvent, PermissionRequest, Refusal, Ruling};
 
 use super::{Effect, Machine, Phase};
 use crate::adapter::TurnCommand;
 use crate::registry::answer::Answer;
 use crate::registry::limits::{answer_time, remaining};
 use crate::store::TaskState;
+
+/// Why a permission is denied that nobody answered.
+const NOBODY: &str = "Nobody answered in time, which counts as a denial.";
+/// What an agent is told whose question nobody answered.
+const NOBODY_CHOSE: &str =
+    "Nobody answered in time: choose yourself, and say in your reply what you assumed.";
 
 impl Machine {
     pub(super) fn permission(&mut self, request: PermissionRequest, now_ms: i64) -> Vec<Effect> {
@@ -24,7 +30,7 @@ impl Machine {
             }
             Phase::Waiting | Phase::Stopping(_) | Phase::Ended => {
                 let reason = Some("The turn is being stopped.".to_owned());
-                vec![tell(&request, Decision::Deny, reason)]
+                vec![tell(&request, Ruling::plain(Decision::Deny, reason))]
             }
         }
     }
@@ -53,7 +59,7 @@ impl Machine {
     }
 
     /// Whether an answer fits what waits.
-    pub(crate) fn judge(&self, answer: Answer) -> Result<(Decision, Option<String>), Violation> {
+    pub(crate) fn judge(&self, answer: Answer) -> Result<Ruling, Violation> {
         match &self.phase {
             Phase::Asking { current, .. } => answer.resolve(current),
             Phase::Waiting | Phase::Working | Phase::Stopping(_) | Phase::Ended => {
@@ -66,13 +72,8 @@ impl Machine {
         }
     }
 
-    /// A decision that [`Self::judge`] found to fit.
-    pub(crate) fn decide(
-        &mut self,
-        decision: Decision,
-        reason: Option<String>,
-        now_ms: i64,
-    ) -> Vec<Effect> {
+    /// A ruling that [`Self::judge`] found to fit.
+    pub(crate) fn decide(&mut self, ruling: Ruling, now_ms: i64) -> Vec<Effect> {
         let (current, mut next) = match std::mem::replace(&mut self.phase, Phase::Working) {
             Phase::Asking { current, next } => (current, next),
             other @ (Phase::Waiting | Phase::Working | Phase::Stopping(_) | Phase::Ended) => {
@@ -80,22 +81,23 @@ impl Machine {
                 return Vec::new();
             }
         };
-        if decision == Decision::Deny {
+        if ruling.decision == Decision::Deny {
             self.refused.push(Refusal {
                 tool: current.tool.clone(),
                 arguments: current.arguments.clone(),
-                reason: reason.clone(),
+                reason: ruling.reason.clone(),
             });
         }
         let answered = FleetEvent::PermissionAnswered {
             request_id: current.request_id.clone(),
-            decision,
-            reason: reason.clone(),
+            decision: ruling.decision,
+            reason: ruling.reason.clone(),
+            answers: ruling.answers.clone(),
         };
         let mut effects = vec![
             Effect::Announce(TaskState::Working, answered),
             Effect::StopAwaiting,
-            tell(&current, decision, reason),
+            tell(&current, ruling),
         ];
         if let Some(request) = next.pop_front() {
             effects.extend(self.ask(request, next, now_ms));
@@ -104,19 +106,21 @@ impl Machine {
     }
 
     pub(super) fn answer_timeout(&mut self, now_ms: i64) -> Vec<Effect> {
-        let reason = "Nobody answered in time, which counts as a denial.".to_owned();
-        self.decide(Decision::Deny, Some(reason), now_ms)
+        let asks =
+            matches!(&self.phase, Phase::Asking { current, .. } if !current.questions.is_empty());
+        let reason = if asks { NOBODY_CHOSE } else { NOBODY };
+        self.decide(
+            Ruling::plain(Decision::Deny, Some(reason.to_owned())),
+            now_ms,
+        )
     }
 }
 
-pub(super) fn tell(
-    request: &PermissionRequest,
-    decision: Decision,
-    reason: Option<String>,
-) -> Effect {
+pub(super) fn tell(request: &PermissionRequest, ruling: Ruling) -> Effect {
     Effect::Tell(TurnCommand::Answer {
         request_id: request.request_id.clone(),
-        decision,
-        reason,
+        decision: ruling.decision,
+        reason: ruling.reason,
+        answers: ruling.answers,
     })
 }

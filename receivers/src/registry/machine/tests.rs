@@ -1,4 +1,4 @@
-use fleet_a2a::ext::{Decision, Grant};
+use fleet_a2a::ext::{Decision, FleetEvent, Grant, Ruling};
 use serde_json::json;
 
 use super::question::tell;
@@ -27,6 +27,7 @@ fn request(id: &str) -> PermissionRequest {
         arguments: json!({"path": "a"}),
         choices: vec![Decision::Allow, Decision::Deny],
         expires_at: String::new(),
+        questions: Vec::new(),
     }
 }
 
@@ -223,13 +224,16 @@ fn a_question_waits_and_goes_on() {
     assert_eq!(effects[1], Effect::AwaitAnswer(Duration::from_secs(300)));
     assert_eq!(machine.state(), TaskState::InputRequired);
 
-    let (decision, reason) = machine.judge(Answer::Text("allow".to_owned())).unwrap();
-    let effects = machine.decide(decision, reason, NOW);
+    let ruling = machine.judge(Answer::Text("allow".to_owned())).unwrap();
+    let effects = machine.decide(ruling, NOW);
     assert!(matches!(
         effects[0],
         Effect::Announce(TaskState::Working, _)
     ));
-    assert_eq!(effects[2], tell(&request("r1"), Decision::Allow, None));
+    assert_eq!(
+        effects[2],
+        tell(&request("r1"), Ruling::plain(Decision::Allow, None))
+    );
     assert!(machine.judge(Answer::Text("allow".to_owned())).is_err());
     assert!(
         ended(&machine.step(completed(), NOW))
@@ -244,7 +248,7 @@ fn questions_are_asked_one_after_the_other() {
     let mut machine = working();
     ask(&mut machine, "r1");
     assert_eq!(ask(&mut machine, "r2"), []);
-    let effects = machine.decide(Decision::Allow, None, NOW);
+    let effects = machine.decide(Ruling::plain(Decision::Allow, None), NOW);
     assert!(matches!(
         effects[3],
         Effect::Announce(TaskState::InputRequired, _)
@@ -256,6 +260,32 @@ fn questions_are_asked_one_after_the_other() {
     );
     let effects = machine.step(completed(), NOW);
     assert_eq!(ended(&effects).unwrap().refused.len(), 1);
+}
+
+#[test]
+fn a_question_takes_its_answers_along_and_silence_says_choose_yourself() {
+    let asked = |id: &str| PermissionRequest {
+        questions: serde_json::from_value(json!([{"question": "Which?"}])).unwrap(),
+        ..request(id)
+    };
+    let mut machine = working();
+    machine.step(Input::Adapter(AdapterEvent::Permission(asked("q1"))), NOW);
+    assert!(machine.judge(Answer::Text("allow".to_owned())).is_err());
+    let data = json!({"request_id": "q1", "decision": "allow", "answers": ["blue"]});
+    let answer = Answer::Data(serde_json::from_value(data).unwrap());
+    let ruling = machine.judge(answer).unwrap();
+    let effects = machine.decide(ruling.clone(), NOW);
+    assert_eq!(effects[2], tell(&asked("q1"), ruling.clone()));
+    let Effect::Announce(_, FleetEvent::PermissionAnswered { answers, .. }) = &effects[0] else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(*answers, ruling.answers);
+
+    machine.step(Input::Adapter(AdapterEvent::Permission(asked("q2"))), NOW);
+    let effects = machine.step(Input::AnswerTimeout, NOW);
+    assert!(
+        matches!(&effects[2], Effect::Tell(TurnCommand::Answer { decision: Decision::Deny, reason: Some(reason), .. }) if reason.contains("choose yourself"))
+    );
 }
 
 #[test]

@@ -142,6 +142,7 @@ fn request(id: &str) -> Value {
         arguments: json!({"path": "x"}),
         choices: vec![Decision::Allow, Decision::Deny],
         expires_at: "2099-01-01T00:00:00Z".to_owned(),
+        questions: Vec::new(),
     });
     event("TASK_STATE_INPUT_REQUIRED", &request)
 }
@@ -153,6 +154,7 @@ async fn a_permission_request_is_answered_exactly_once() {
         request_id: "p1".to_owned(),
         decision: Decision::Allow,
         reason: None,
+        answers: Vec::new(),
     };
     let after = vec![
         event("TASK_STATE_WORKING", &answered),

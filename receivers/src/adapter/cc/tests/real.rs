@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fleet_a2a::contract::{Contract, ReplyTo};
-use fleet_a2a::ext::{Decision, Usage};
+use fleet_a2a::ext::{Decision, Question, Ruling, Usage};
 use fleet_a2a::{ContextId, MessageId, TaskId};
 use fleet_testkit::model_server::{
     CACHE_READ_TOKENS, CACHE_WRITE_TOKENS, INPUT_TOKENS, OUTPUT_TOKENS,
@@ -29,7 +29,7 @@ use crate::config::{Permissions, ReceiverConfig};
 const BOUND: Duration = Duration::from_secs(60);
 
 /// A repo, a home, a model and an adapter.
-struct Scene {
+pub(super) struct Scene {
     folder: tempfile::TempDir,
     model: ModelServer,
     config: ReceiverConfig,
@@ -38,7 +38,7 @@ struct Scene {
 }
 
 /// A turn under way.
-struct Running {
+pub(super) struct Running {
     events: mpsc::Receiver<AdapterEvent>,
     commands: mpsc::Sender<TurnCommand>,
     end: JoinHandle<TurnEnd>,
@@ -47,7 +47,7 @@ struct Running {
 
 impl Scene {
     /// `None` where Claude Code is not installed.
-    async fn set(permissions: Permissions, extra_env: &[(&str, &str)]) -> Option<Self> {
+    pub(super) async fn set(permissions: Permissions, extra_env: &[(&str, &str)]) -> Option<Self> {
         let binary = claude::or_skip()?;
         let folder = tempfile::tempdir().unwrap();
         let (repo, home) = (folder.path().join("repo"), folder.path().join("home"));
@@ -82,7 +82,12 @@ impl Scene {
         self.folder.path().join("repo/hello.txt")
     }
 
-    fn start(&self, context: &ContextId, session: SessionState, prompt: &str) -> Running {
+    pub(super) fn start(
+        &self,
+        context: &ContextId,
+        session: SessionState,
+        prompt: &str,
+    ) -> Running {
         let task = TaskId::mint();
         let turn = Turn {
             spawner: Spawner::new(
@@ -158,7 +163,13 @@ impl Running {
         .unwrap()
     }
 
-    async fn answer_ask(&mut self, decision: Decision, reason: Option<&str>) {
+    pub(super) async fn answer_ask(&mut self, decision: Decision, reason: Option<&str>) {
+        let ruling = Ruling::plain(decision, reason.map(str::to_owned));
+        self.rule(ruling).await;
+    }
+
+    /// Answers what is asked next; gives the questions.
+    pub(super) async fn rule(&mut self, ruling: Ruling) -> Vec<Question> {
         let request = self
             .until(|event| match event {
                 AdapterEvent::Permission(request) => Some(request.clone()),
@@ -167,13 +178,15 @@ impl Running {
             .await;
         let answer = TurnCommand::Answer {
             request_id: request.request_id,
-            decision,
-            reason: reason.map(str::to_owned),
+            decision: ruling.decision,
+            reason: ruling.reason,
+            answers: ruling.answers,
         };
         self.commands.send(answer).await.unwrap();
+        request.questions
     }
 
-    async fn finish(mut self) -> (Vec<AdapterEvent>, TurnEnd) {
+    pub(super) async fn finish(mut self) -> (Vec<AdapterEvent>, TurnEnd) {
         timeout(BOUND, async {
             while let Some(event) = self.events.recv().await {
                 self.seen.push(event);
@@ -185,7 +198,7 @@ impl Running {
     }
 }
 
-fn reply(end: &TurnEnd) -> &str {
+pub(super) fn reply(end: &TurnEnd) -> &str {
     match &end.outcome {
         TurnOutcome::Completed { reply } => reply,
         other => panic!("{other:?}"),

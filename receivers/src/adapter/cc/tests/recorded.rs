@@ -75,7 +75,18 @@ fn word(said: &Said) -> Option<String> {
             text,
         }) => format!("retry {attempt}/{max_attempts} {text}"),
         Said::Event(other) => format!("{other:?}"),
-        Said::Ask(ask) => format!("ask {} {:?}", ask.tool, ask.request().choices),
+        Said::Ask(ask) => {
+            let request = ask.request();
+            let mut word = format!("ask {} {:?}", ask.tool, request.choices);
+            for question in request.questions {
+                let labels = question.options.into_iter().map(|option| option.label);
+                let mut all = vec![question.question];
+                all.extend(labels);
+                all.extend(question.multi_select.then(|| "several".to_owned()));
+                word.push_str(&format!(" {}", all.join("/")));
+            }
+            word
+        }
         Said::Withdrawn(_) => "withdrawn".to_owned(),
         Said::Unserved { subtype, .. } => format!("unserved {subtype}"),
         Said::Result(_) => return None,
@@ -140,6 +151,32 @@ fn tools_that_were_refused_are_listed_with_their_arguments() {
     let (_, outcome, refused) = read("bash-denied-by-mode", false);
     assert_eq!(outcome, completed("DONE after the tool"));
     assert_eq!(refused, ["Bash true true"]);
+}
+
+#[test]
+fn a_question_is_read_with_what_it_offers_and_never_for_always() {
+    let (words, outcome, refused) = read("question-answered", false);
+    let asked: Vec<&String> = words
+        .iter()
+        .filter(|word| word.starts_with("ask"))
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            "ask AskUserQuestion [Allow, Deny] Which colour should it be?/Red/Blue Which sizes are needed?/S/M, wide/L/several"
+        ]
+    );
+    let TurnOutcome::Completed { reply } = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(
+        reply.starts_with("TOLD: Your questions have been answered:"),
+        "{reply}"
+    );
+    assert!(refused.is_empty());
+    let (_, outcome, refused) = read("question-denied", false);
+    assert_eq!(outcome, completed("TOLD: not now"));
+    assert_eq!(refused, ["AskUserQuestion true false"]);
 }
 
 #[test]
