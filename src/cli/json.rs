@@ -45,7 +45,9 @@ fn escape(json: &str) -> String {
 pub(crate) fn dispatch(view: &DispatchView) -> Result<Value, Failure> {
     let mut value = to_value(view)?;
     if let Value::Object(fields) = &mut value {
-        fields.shift_remove("detail");
+        let detail = fields.shift_remove("detail");
+        let requests = detail.and_then(|mut detail| detail.get_mut("permissions").map(Value::take));
+        fields.insert("requests".to_owned(), requests.unwrap_or_else(|| json!([])));
     }
     Ok(value)
 }
@@ -75,6 +77,7 @@ pub(crate) fn refused_dispatch(
         "late": false,
         "elapsed_ms": 0,
         "error": failure,
+        "requests": [],
     })
 }
 
@@ -173,6 +176,7 @@ mod tests {
             "late",
             "elapsed_ms",
             "error",
+            "requests",
         ];
         for object in [&value, &refusal] {
             let keys: Vec<_> = object.as_object().unwrap().keys().collect();

@@ -19,6 +19,7 @@ mod logs;
 mod output;
 mod peers;
 mod restart;
+mod question;
 #[cfg(test)]
 mod samples;
 mod send;

@@ -77,6 +77,22 @@ pub(crate) fn asking() -> DispatchView {
     view
 }
 
+/// The same dispatch while the agent asks two questions.
+pub(crate) fn questioning() -> DispatchView {
+    let mut view = asking();
+    let questions = json!([
+        {"question": "Which colour should it be?", "header": "Colour", "options": [
+            {"label": "Red", "description": "like a rose"}, {"label": "Blue", "description": "like the sky"}]},
+        {"question": "Which sizes are needed?", "multi_select": true, "options": [
+            {"label": "S"}, {"label": "M, wide", "description": "medium"}, {"label": "L"}]},
+    ]);
+    let request = &mut view.detail.permissions[0];
+    request.tool = "AskUserQuestion".to_owned();
+    request.arguments = json!({ "questions": questions });
+    request.questions = serde_json::from_value(questions).unwrap();
+    view
+}
+
 /// A daemon with one peer of ours and one of somebody else.
 pub(crate) fn status() -> StatusView {
     StatusView {

@@ -106,11 +106,15 @@ pub(crate) fn dispatch(view: &DispatchView) -> SafeText {
         facts.push(("failed check", line(Some(check))));
     }
     for request in &detail.permissions {
-        let asks = format!(
-            "{} asks for {} {}",
-            request.request_id, request.tool, request.arguments
-        );
-        facts.push(("question", asks));
+        if request.questions.is_empty() {
+            let asks = format!(
+                "{} asks for {} {}",
+                request.request_id, request.tool, request.arguments
+            );
+            facts.push(("question", asks));
+        }
+        let lines = super::question::lines(request);
+        facts.extend(lines.into_iter().map(|line| ("question", line)));
         let answer = "fleet dispatches answer";
         let choices = choices(request);
         facts.push((
@@ -140,6 +144,9 @@ pub(crate) fn dispatch(view: &DispatchView) -> SafeText {
 
 /// The answers that a request takes, as a command line takes them.
 pub(crate) fn choices(request: &PermissionRequest) -> String {
+    if !request.questions.is_empty() {
+        return format!("{} (or: deny)", super::question::flags(request));
+    }
     let word = |decision: &Decision| match decision {
         Decision::Allow => "allow",
         Decision::Deny => "deny",
@@ -308,6 +315,26 @@ mod tests {
         error: The API says 529.
           try: Try later.
         "#);
+    }
+
+    #[test]
+    fn questions_stand_in_a_dispatch_with_their_options() {
+        let words = dispatch(&samples::questioning());
+        let asked: Vec<&str> = words
+            .as_str()
+            .lines()
+            .filter(|line| line.starts_with("question") || line.starts_with("answer"))
+            .collect();
+        insta::assert_snapshot!(asked.join("\n"), @r"
+        question      1 of 2: Colour: Which colour should it be?
+        question        1 Red: like a rose
+        question        2 Blue: like the sky
+        question      2 of 2: Which sizes are needed? (several may be chosen)
+        question        1 S
+        question        2 M, wide: medium
+        question        3 L
+        answer with   fleet dispatches answer 0193a5b0-0000-7000-8000-000000000001 --choose N|TEXT --choose N,N|TEXT (or: deny)
+        ");
     }
 
     #[test]

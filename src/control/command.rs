@@ -2,7 +2,7 @@
 //!
 //! Owns: [`Command`] and [`SubmitRequest`]. Nothing in them is validated: the daemon does that.
 
-use fleet_a2a::ext::Decision;
+use fleet_a2a::ext::{Chosen, Decision};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -41,7 +41,7 @@ pub enum Command {
         /// Which.
         dispatch_id: DispatchId,
     },
-    /// Answer a permission request; answered by [`Answer::Dispatch`](super::Answer::Dispatch) when stored.
+    /// Answer a permission request or questions; answered by [`Answer::Dispatch`](super::Answer::Dispatch) when stored.
     AnswerPermission {
         /// Which dispatch.
         dispatch_id: DispatchId,
@@ -51,6 +51,9 @@ pub enum Command {
         decision: Decision,
         /// Told to the agent with a denial.
         reason: Option<String>,
+        /// What was chosen, question by question; empty for a permission and for a denial.
+        #[serde(default)]
+        answers: Vec<Chosen>,
     },
     /// A person decides about an `unknown` dispatch.
     Resolve {

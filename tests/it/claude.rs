@@ -11,15 +11,15 @@ use serde_json::Value;
 
 use crate::fleet::{Fleet, kill};
 
-struct Setup {
-    fleet: Fleet,
+pub(crate) struct Setup {
+    pub(crate) fleet: Fleet,
     server: ModelServer,
     runtime: tokio::runtime::Runtime,
     claude: PathBuf,
 }
 
 /// A fleet with one `cc` peer named app, or `None` where Claude Code is not installed.
-fn setup(more: &str) -> Option<Setup> {
+pub(crate) fn setup(more: &str) -> Option<Setup> {
     let claude = claude::or_skip()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -41,7 +41,7 @@ fn setup(more: &str) -> Option<Setup> {
 }
 
 impl Setup {
-    fn environment(&self) -> Vec<(String, String)> {
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
         claude::env(
             &self.claude,
             &self.fleet.path("home"),
@@ -50,7 +50,7 @@ impl Setup {
     }
 
     /// Starts the receiver with the environment of somebody who is logged in.
-    fn deploy(&self) {
+    pub(crate) fn deploy(&self) {
         let output = self
             .fleet
             .command(&["deploy", "app", "--json"])
@@ -60,7 +60,7 @@ impl Setup {
         assert!(output.status.success(), "{output:?}");
     }
 
-    fn close(self) {
+    pub(crate) fn close(self) {
         self.fleet.shut_down();
         drop(self.server);
         self.runtime.shutdown_timeout(Duration::from_secs(1));
@@ -76,11 +76,11 @@ macro_rules! setup_or_skip {
     };
 }
 
-fn id_of(object: &Value) -> String {
+pub(crate) fn id_of(object: &Value) -> String {
     object["dispatch_id"].as_str().expect("id").to_owned()
 }
 
-fn transcript(fleet: &Fleet, id: &str) -> Vec<Value> {
+pub(crate) fn transcript(fleet: &Fleet, id: &str) -> Vec<Value> {
     let context = fleet.run(&["dispatches", "show", id, "--json"]).json()["context_id"].clone();
     let listed = fleet.ok(&["transcripts", "list", "--json"]).json();
     let entries = listed["transcripts"].as_array().expect("list").clone();

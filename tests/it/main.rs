@@ -30,6 +30,7 @@ mod layering;
 mod logs;
 mod peers;
 mod rotation;
+mod questions;
 mod safety;
 mod send;
 mod service;

@@ -21,7 +21,7 @@ pub enum DispatchesCommand {
     Wait(IdArgs),
     /// Ask for the end of a dispatch
     Cancel(IdArgs),
-    /// Answer a permission request
+    /// Answer a permission request, or the questions of an agent
     Answer(AnswerArgs),
     /// Say how a dispatch of unknown outcome ended
     Resolve(ResolveArgs),
@@ -51,8 +51,16 @@ pub struct AnswerArgs {
     /// The dispatch: its id, or a unique part of its beginning or end
     pub id: String,
     /// This once; no; or this and everything like it, for the conversation
-    #[arg(value_name = "allow|deny|always", hide_possible_values = true)]
-    pub decision: DecisionArg,
+    #[arg(
+        value_name = "allow|deny|always",
+        hide_possible_values = true,
+        required_unless_present = "choose"
+    )]
+    pub decision: Option<DecisionArg>,
+    /// The answer to a question: an option's number, its label, or other words; once for each question, in their order.
+    /// Where several may be chosen, separate them by commas. =TEXT is taken as it stands
+    #[arg(long, value_name = "NUMBER_OR_TEXT")]
+    pub choose: Vec<String>,
     /// Told to the agent with a denial
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,

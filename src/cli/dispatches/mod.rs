@@ -4,6 +4,7 @@
 
 mod answer;
 mod cancel;
+mod choose;
 mod resolve;
 mod wait;
 

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use fleet_a2a::ext::PermissionRequest;
 
 use crate::cli::args::GlobalArgs;
-use crate::cli::text;
+use crate::cli::{question, text};
 use crate::control::DispatchView;
 use crate::domain::{DispatchState, SafeText};
 
@@ -58,25 +58,28 @@ impl Progress {
         lines
     }
 
-    fn question(&self, view: &DispatchView, request: &PermissionRequest) -> [SafeText; 2] {
-        let arguments = text::shortened(&request.arguments.to_string(), MAX_ARGUMENT_CHARS);
+    fn question(&self, view: &DispatchView, request: &PermissionRequest) -> Vec<SafeText> {
         let which = if view.detail.permissions.len() > 1 {
             format!(" --request {}", text::quoted(&request.request_id))
         } else {
             String::new()
         };
-        [
-            SafeText::line_of(&format!(
-                "{} waits for you until {}: may it use {} {arguments}?",
-                view.peer, request.expires_at, request.tool
-            )),
-            SafeText::line_of(&format!(
-                "  answer: {} dispatches answer {} {}{which}",
-                self.program,
-                view.dispatch_id,
-                text::choices(request)
-            )),
-        ]
+        let waits = format!("{} waits for you until {}:", view.peer, request.expires_at);
+        let mut lines = if request.questions.is_empty() {
+            let arguments = text::shortened(&request.arguments.to_string(), MAX_ARGUMENT_CHARS);
+            vec![format!("{waits} may it use {} {arguments}?", request.tool)]
+        } else {
+            let asked = question::lines(request);
+            let asked = asked.iter().map(|line| format!("  {line}"));
+            std::iter::once(waits).chain(asked).collect()
+        };
+        lines.push(format!(
+            "  answer: {} dispatches answer {} {}{which}",
+            self.program,
+            view.dispatch_id,
+            text::choices(request)
+        ));
+        lines.iter().map(|line| SafeText::line_of(line)).collect()
     }
 }
 
@@ -128,6 +131,22 @@ mod tests {
         echo waits for you until 2025-11-21T08:05:00.000Z: may it use Write {"path":"a.txt"}?
           answer: fleet --config 'my fleet.toml' dispatches answer 0193a5b0-0000-7000-8000-000000000001 allow|deny
         "#);
+    }
+
+    #[test]
+    fn questions_are_told_with_their_options_and_the_command_that_answers_them() {
+        let mut progress = Progress::new(Detail::Questions, &GlobalArgs::default());
+        insta::assert_snapshot!(told(&mut progress, &samples::questioning()), @r"
+        echo waits for you until 2025-11-21T08:05:00.000Z:
+          1 of 2: Colour: Which colour should it be?
+            1 Red: like a rose
+            2 Blue: like the sky
+          2 of 2: Which sizes are needed? (several may be chosen)
+            1 S
+            2 M, wide: medium
+            3 L
+          answer: fleet dispatches answer 0193a5b0-0000-7000-8000-000000000001 --choose N|TEXT --choose N,N|TEXT (or: deny)
+        ");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use fleet_a2a::ext::{Decision, FleetEvent};
 use serde_json::Value;
 
-use crate::cli::text;
+use crate::cli::{question, text};
 use crate::control::{Direction, LineKind, TranscriptLine};
 use crate::domain::{DispatchId, SafeText};
 
@@ -195,6 +195,9 @@ fn event_words(event: FleetEvent, line: &TranscriptLine) -> (&'static str, Strin
             text,
         } => ("retry", format!("{attempt} of {max_attempts}: {text}")),
         FleetEvent::Note { text } => ("note", text),
+        FleetEvent::PermissionRequest(request) if !request.questions.is_empty() => {
+            ("asks", question::lines(&request).join("\n"))
+        }
         FleetEvent::PermissionRequest(request) => (
             "asks",
             format!(
@@ -202,6 +205,11 @@ fn event_words(event: FleetEvent, line: &TranscriptLine) -> (&'static str, Strin
                 request.tool, request.arguments, request.request_id
             ),
         ),
+        FleetEvent::PermissionAnswered {
+            decision: Decision::Allow,
+            answers,
+            ..
+        } if !answers.is_empty() => ("answer", question::chosen(&answers)),
         FleetEvent::PermissionAnswered {
             decision, reason, ..
         } => {

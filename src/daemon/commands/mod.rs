@@ -6,6 +6,8 @@ mod fleet;
 mod receivers;
 mod work;
 
+use fleet_a2a::ext::Ruling;
+
 use super::connection::{Caller, Ended, Reply};
 use super::core::Core;
 use super::handover;
@@ -65,10 +67,14 @@ pub(super) async fn run(
             request_id,
             decision,
             reason,
+            answers,
         } => {
-            let answered = core
-                .dispatch
-                .answer(dispatch_id, request_id, decision, reason);
+            let ruling = Ruling {
+                decision,
+                reason,
+                answers,
+            };
+            let answered = core.dispatch.answer(dispatch_id, request_id, ruling);
             let view = answered.await?;
             reply.send(Answer::Dispatch(Box::new(view))).await
         }

@@ -70,9 +70,9 @@ pub(super) fn answer(
 ) -> Option<CallFuture> {
     let answer = PermissionAnswer {
         request_id: row.request_id.clone(),
-        decision: row.decision,
-        reason: row.reason.clone(),
-        answers: Vec::new(),
+        decision: row.ruling.decision,
+        reason: row.ruling.reason.clone(),
+        answers: row.ruling.answers.clone(),
     };
     let message_id = MessageId::new(&row.message_id).ok()?;
     let no_context: Option<&ContextId> = None;

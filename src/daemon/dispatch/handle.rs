@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use fleet_a2a::ext::Decision;
+use fleet_a2a::ext::Ruling;
 use fleet_a2a::{MessageId, clock};
 use tokio::sync::{broadcast, oneshot, watch};
 
@@ -159,16 +159,16 @@ impl DispatchHandle {
         self.show(id).await
     }
 
-    /// Stores the answer to a permission request; `None` means the only open one.
+    /// Stores the answer to a permission request or to questions; `None` means the only open one.
     ///
     /// # Errors
-    /// `NotFound`; `State` when there is no such request, or more than one and none is named, or it has another answer.
+    /// `NotFound`; `State` when there is no such request, or more than one and none is named, or it has another answer;
+    /// `Usage` when what was chosen does not fit the questions.
     pub async fn answer(
         &self,
         id: DispatchId,
         request_id: Option<String>,
-        decision: Decision,
-        reason: Option<String>,
+        ruling: Ruling,
     ) -> Result<DispatchView, Failure> {
         let open = self.inner.with(id, |live| live.turn.permissions().to_vec());
         let Some(open) = open else {
@@ -178,19 +178,19 @@ impl DispatchHandle {
                 &format!("has ended ({state}) and asks nothing"),
             ));
         };
-        let request = choose(id, &open, request_id.as_deref(), decision)?;
+        let request = choose(id, &open, request_id.as_deref(), &ruling)?;
         let answer = AnswerRow {
             message_id: MessageId::mint().to_string(),
             request_id: request.request_id.clone(),
-            decision,
-            reason,
+            ruling,
         };
         let stored = self
             .inner
             .store
             .add_answer(id, &answer, clock::now_ms())
             .await?;
-        if stored.decision != decision {
+        let (first, now) = (&stored.ruling, &answer.ruling);
+        if first.decision != now.decision || first.answers != now.answers {
             return Err(state_failure(
                 id,
                 "has another answer to this request already",

@@ -4,7 +4,8 @@
 //! to the same place.
 
 pub(super) use fleet_a2a::contract::MAX_REPLY_BYTES;
-use fleet_a2a::ext::{EndReason, FleetEvent, PermissionRequest, Refusal, Usage};
+use fleet_a2a::ext::question::check_questions;
+use fleet_a2a::ext::{Decision, EndReason, FleetEvent, PermissionRequest, Refusal, Usage};
 use serde_json::Value;
 
 use crate::control::{Direction, LineKind, TranscriptLine};
@@ -124,8 +125,16 @@ impl Turn {
         }
     }
 
-    fn ask(&mut self, request: PermissionRequest) {
-        self.remark(&format!("asks to use {}", request.tool));
+    fn ask(&mut self, mut request: PermissionRequest) {
+        // More than anybody could be shown is not answered: it can be denied, and its arguments tell what was asked.
+        if check_questions(&request.questions).is_err() {
+            request.questions.clear();
+            request.choices = vec![Decision::Deny];
+        }
+        match request.questions.first() {
+            Some(question) => self.remark(&format!("asks: {}", question.question)),
+            None => self.remark(&format!("asks to use {}", request.tool)),
+        }
         let known = |open: &PermissionRequest| open.request_id == request.request_id;
         if self.permissions.len() < MAX_PERMISSIONS && !self.permissions.iter().any(known) {
             self.permissions.push(request);

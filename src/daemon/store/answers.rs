@@ -1,11 +1,11 @@
-//! Answers to permission requests: stored with their message id before they are sent.
+//! Answers to permission requests and questions: stored with their message id before they are sent.
 //!
 //! Owns: the rows and their statements. Does not own: delivery.
 
-use fleet_a2a::ext::Decision;
+use fleet_a2a::ext::{Chosen, Ruling};
 use sqlx::Row;
 
-use super::rows::{word, word_of};
+use super::rows::{json_of, text_of, word, word_of};
 use super::{Store, StoreError};
 use crate::domain::DispatchId;
 
@@ -16,10 +16,8 @@ pub struct AnswerRow {
     pub message_id: String,
     /// Which request.
     pub request_id: String,
-    /// Yes or no.
-    pub decision: Decision,
-    /// Told to the agent with a denial.
-    pub reason: Option<String>,
+    /// What is said to it.
+    pub ruling: Ruling,
 }
 
 impl Store {
@@ -33,16 +31,21 @@ impl Store {
         answer: &AnswerRow,
         now_ms: i64,
     ) -> Result<AnswerRow, StoreError> {
+        let answers = match answer.ruling.answers.as_slice() {
+            [] => None,
+            answers => Some(text_of("answers", &answers)?),
+        };
         let mut tx = self.begin().await?;
         sqlx::query(
-            "INSERT INTO answers (message_id, dispatch_id, request_id, decision, reason, created_at_ms)
-             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (dispatch_id, request_id) DO NOTHING",
+            "INSERT INTO answers (message_id, dispatch_id, request_id, decision, reason, answers, created_at_ms)
+             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (dispatch_id, request_id) DO NOTHING",
         )
         .bind(&answer.message_id)
         .bind(id.to_string())
         .bind(&answer.request_id)
-        .bind(word_of(answer.decision))
-        .bind(&answer.reason)
+        .bind(word_of(answer.ruling.decision))
+        .bind(&answer.ruling.reason)
+        .bind(answers)
         .bind(now_ms)
         .execute(&mut *tx)
         .await?;
@@ -90,10 +93,15 @@ impl Store {
 }
 
 fn read(row: &sqlx::sqlite::SqliteRow) -> Result<AnswerRow, StoreError> {
+    let answers: Option<String> = row.try_get("answers")?;
+    let answers: Option<Vec<Chosen>> = answers.map(|text| json_of("answers", &text)).transpose()?;
     Ok(AnswerRow {
         message_id: row.try_get("message_id")?,
         request_id: row.try_get("request_id")?,
-        decision: word("decision", &row.try_get::<String, _>("decision")?)?,
-        reason: row.try_get("reason")?,
+        ruling: Ruling {
+            decision: word("decision", &row.try_get::<String, _>("decision")?)?,
+            reason: row.try_get("reason")?,
+            answers: answers.unwrap_or_default(),
+        },
     })
 }

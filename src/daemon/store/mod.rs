@@ -28,7 +28,10 @@ pub use receivers::ReceiverRow;
 pub use rows::{DispatchRow, Identity, Outcome, Times, TranscriptPlace, WireIds};
 
 /// The migrations, in order; the schema's number is how many of them were run.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0005.sql"),
+];
 /// The first SQLite without the defect that lets two connections corrupt a write-ahead log.
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
 /// How long a statement waits for another process that holds the file, such as a backup.

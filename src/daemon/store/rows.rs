@@ -205,7 +205,15 @@ where
 
 fn json<T: DeserializeOwned>(row: &SqliteRow, what: &'static str) -> Result<T, StoreError> {
     let text: String = row.try_get(what)?;
-    serde_json::from_str(&text).map_err(|error| StoreError::Damaged {
+    json_of(what, &text)
+}
+
+/// What a column's JSON says.
+pub(super) fn json_of<T: DeserializeOwned>(
+    what: &'static str,
+    text: &str,
+) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Damaged {
         what,
         detail: error.to_string(),
     })

@@ -59,6 +59,69 @@ async fn a_receiver_reads_back_and_keeps_its_port() {
 }
 
 #[tokio::test]
+async fn an_answer_of_the_first_schema_is_kept_beside_one_that_has_choices() {
+    use fleet_a2a::ext::{Chosen, Decision, Ruling};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("fleet.db");
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true)
+        .foreign_keys(false);
+    let old = SqlitePool::connect_with(options).await.unwrap();
+    sqlx::raw_sql(MIGRATIONS[0]).execute(&old).await.unwrap();
+    let id: crate::domain::DispatchId = "019cb000-0000-7000-8000-000000000001".parse().unwrap();
+    for (message, request) in [("m1", "r1"), ("m2", "r2")] {
+        sqlx::query("INSERT INTO answers VALUES (?, ?, ?, 'deny', 'no', 1, NULL)")
+            .bind(message)
+            .bind(id.to_string())
+            .bind(request)
+            .execute(&old)
+            .await
+            .unwrap();
+    }
+    sqlx::raw_sql("PRAGMA user_version = 1")
+        .execute(&old)
+        .await
+        .unwrap();
+    old.close().await;
+    let store = Store::open(&path).await.unwrap();
+    let denied = Ruling::plain(Decision::Deny, Some("no".to_owned()));
+    let pending = store.pending_answers(id).await.unwrap();
+    assert_eq!(pending.len(), 2);
+    assert_eq!(
+        (pending[0].message_id.as_str(), &pending[0].ruling),
+        ("m1", &denied)
+    );
+    let chosen = vec![
+        Chosen(vec!["Red".to_owned()]),
+        Chosen(vec!["S, M".to_owned(), "L".to_owned()]),
+    ];
+    sqlx::query(
+        "UPDATE answers SET decision = 'allow', reason = NULL, answers = ? WHERE message_id = 'm2'",
+    )
+    .bind(serde_json::to_string(&chosen).unwrap())
+    .execute(&store.writer)
+    .await
+    .unwrap();
+    assert_eq!(
+        store.pending_answers(id).await.unwrap()[1].ruling.answers,
+        chosen
+    );
+    // The first answer to a request stays, with what was chosen.
+    let again = AnswerRow {
+        message_id: "m3".to_owned(),
+        request_id: "r2".to_owned(),
+        ruling: denied,
+    };
+    let stored = store.add_answer(id, &again, 2).await.unwrap();
+    assert_eq!(
+        (stored.message_id.as_str(), stored.ruling.answers),
+        ("m2", chosen)
+    );
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_port_is_claimed_by_one_peer() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("fleet.db")).await.unwrap();

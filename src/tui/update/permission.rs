@@ -62,6 +62,7 @@ fn answer(open: &OpenPrompt, decision: Decision, reason: Option<String>) -> Effe
             request_id: Some(request_id),
             decision,
             reason,
+            answers: Vec::new(),
         },
     }
 }

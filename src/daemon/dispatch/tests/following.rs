@@ -1,6 +1,6 @@
 //! Following: broken streams, cancel, deadline, permission requests, budgets of foreign peers.
 
-use fleet_a2a::ext::{Decision, EndReason, FleetEvent, PermissionRequest};
+use fleet_a2a::ext::{Chosen, Decision, EndReason, FleetEvent, PermissionRequest, Ruling};
 use serde_json::{Value, json};
 
 use super::peer::{FakePeer, delta, end, event, hello, reply, used, working};
@@ -147,6 +147,85 @@ fn request(id: &str) -> Value {
     event("TASK_STATE_INPUT_REQUIRED", &request)
 }
 
+fn ruled(decision: Decision) -> Ruling {
+    Ruling::plain(decision, None)
+}
+
+fn chose(texts: &[&[&str]]) -> Ruling {
+    let chosen = |texts: &&[&str]| Chosen(texts.iter().map(|text| (*text).to_owned()).collect());
+    Ruling {
+        answers: texts.iter().map(chosen).collect(),
+        ..ruled(Decision::Allow)
+    }
+}
+
+fn questions(count: usize) -> Value {
+    let one = json!({"question": "Which?", "options": [{"label": "Red"}, {"label": "Blue"}]});
+    let request = json!({
+        "kind": "permission_request", "request_id": "q1", "tool": "AskUserQuestion", "arguments": {},
+        "choices": ["allow", "deny"], "expires_at": "2099-01-01T00:00:00Z", "questions": vec![one; count],
+    });
+    event(
+        "TASK_STATE_INPUT_REQUIRED",
+        &serde_json::from_value(request).unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn questions_take_an_answer_to_each_and_the_first_one_stays() {
+    let peer = FakePeer::released(vec![working(), questions(2)], 2).await;
+    let after = vec![reply("done"), end("TASK_STATE_COMPLETED", None)];
+    let fleet = Fleet::new(peer.with(|script| script.on_answer = after)).await;
+    let id = fleet.submit(ask("x")).await.dispatch_id;
+    let handle = fleet.handle();
+    let view = until(&handle, id, |v| v.state == DispatchState::InputRequired).await;
+    assert_eq!(view.detail.permissions[0].questions.len(), 2);
+    assert_eq!(view.detail.last_event.raw(), "asks: Which?");
+    for wrong in [
+        ruled(Decision::Allow),
+        chose(&[&["Red"]]),
+        chose(&[&["Red"], &[]]),
+    ] {
+        let refused = handle.answer(id, None, wrong).await.unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::Usage);
+        assert!(refused.message.contains("answers"), "{refused}");
+    }
+    let refused = handle.answer(id, None, ruled(Decision::Always)).await;
+    assert_eq!(refused.unwrap_err().kind, ErrorKind::State);
+    let good = chose(&[&["Red"], &["green, please"]]);
+    let again = chose(&[&["Blue"], &["Blue"]]);
+    handle.answer(id, None, good).await.unwrap();
+    // Either it is over already, or it has another answer.
+    let refused = handle.answer(id, None, again).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::State);
+    assert_eq!(ended(&handle, id).await.state, DispatchState::Completed);
+    let seen = fleet.peer.seen();
+    assert_eq!(seen.answers.len(), 1);
+    assert_eq!(
+        seen.answered,
+        [json!({"request_id": "q1", "decision": "allow", "answers": [["Red"], ["green, please"]]})]
+    );
+}
+
+#[tokio::test]
+async fn more_questions_than_anybody_could_be_shown_can_only_be_denied() {
+    let peer = FakePeer::released(vec![working(), questions(9)], 2).await;
+    let after = vec![reply("done"), end("TASK_STATE_COMPLETED", None)];
+    let fleet = Fleet::new(peer.with(|script| script.on_answer = after)).await;
+    let id = fleet.submit(ask("x")).await.dispatch_id;
+    let handle = fleet.handle();
+    let view = until(&handle, id, |v| v.state == DispatchState::InputRequired).await;
+    let request = &view.detail.permissions[0];
+    assert_eq!((request.questions.len(), request.choices.len()), (0, 1));
+    let refused = handle.answer(id, None, ruled(Decision::Allow)).await;
+    assert_eq!(refused.unwrap_err().kind, ErrorKind::State);
+    handle
+        .answer(id, None, ruled(Decision::Deny))
+        .await
+        .unwrap();
+    assert_eq!(ended(&handle, id).await.state, DispatchState::Completed);
+}
+
 #[tokio::test]
 async fn a_permission_request_is_answered_exactly_once() {
     let peer = FakePeer::released(vec![working(), request("p1")], 2).await;
@@ -170,17 +249,17 @@ async fn a_permission_request_is_answered_exactly_once() {
     assert_eq!(view.detail.permissions[0].tool, "Write");
     let handle = fleet.handle();
     let refused = handle
-        .answer(id, None, Decision::Always, None)
+        .answer(id, None, ruled(Decision::Always))
         .await
         .unwrap_err();
     assert_eq!(refused.kind, ErrorKind::State, "not among the choices");
     let refused = handle
-        .answer(id, Some("p9".to_owned()), Decision::Allow, None)
+        .answer(id, Some("p9".to_owned()), ruled(Decision::Allow))
         .await;
     assert_eq!(refused.unwrap_err().kind, ErrorKind::State);
     let both = tokio::join!(
-        handle.answer(id, None, Decision::Allow, None),
-        handle.answer(id, Some("p1".to_owned()), Decision::Allow, None),
+        handle.answer(id, None, ruled(Decision::Allow)),
+        handle.answer(id, Some("p1".to_owned()), ruled(Decision::Allow)),
     );
     both.0.unwrap();
     drop(both.1);

@@ -64,6 +64,8 @@ pub(super) struct Seen {
     pub sends: Vec<String>,
     /// Message ids of answers.
     pub answers: Vec<String>,
+    /// What these held.
+    pub answered: Vec<Value>,
     /// Whole first messages.
     pub messages: Vec<Value>,
     pub cancels: usize,
@@ -294,6 +296,8 @@ async fn rpc(State(script): State<Shared>, body: Bytes) -> Response {
         "SendMessage" if message["taskId"].is_string() => {
             if !guard.seen.answers.contains(&message_id) {
                 guard.seen.answers.push(message_id);
+                let held = message["parts"][0]["data"].clone();
+                guard.seen.answered.push(held);
                 let more = guard.on_answer.clone();
                 guard.events.extend(more);
                 let all = guard.events.len() + 1;
