@@ -76,6 +76,11 @@ pub(crate) enum Purpose {
         request_id: String,
         decision: Decision,
     },
+    /// The questions of a request are answered.
+    Question {
+        dispatch_id: DispatchId,
+        request_id: String,
+    },
     /// A dispatch is to end.
     Cancel(DispatchId),
     /// A receiver is to be deployed, started or stopped.

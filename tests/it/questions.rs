@@ -1,4 +1,4 @@
-//! Questions of the real Claude Code, answered on the command line.
+//! Questions of the real Claude Code, answered on the command line and in the console.
 //!
 //! Where Claude Code is not installed these tests say `skipped: claude not installed`.
 
@@ -163,5 +163,29 @@ fn who_waits_in_send_is_told_the_question_and_what_answers_it() {
     ] {
         assert!(stderr.contains(line), "{line}: {stderr}");
     }
+    setup.close();
+}
+
+#[test]
+fn a_question_is_answered_in_the_console() {
+    let Some(setup) = setup("") else { return };
+    setup.deploy();
+    let mut console = setup.fleet.console((110, 30));
+    console.wait_for("app");
+    console.press("n");
+    console.wait_for("new dispatch");
+    console.press("ASK me\x13");
+    console.wait_for("asks you");
+    console.wait_for("2 Blue: like the sky");
+    console.press("a");
+    console.wait_for("your own words");
+    console.press("2");
+    console.wait_for("completed");
+    console.press("\x03");
+    assert!(console.end().restored);
+    let all = setup.fleet.run(&["dispatches", "list", "--json"]).json();
+    let id = id_of(&all["dispatches"][0]);
+    let reply = setup.shown(&id)["reply"].to_string();
+    assert!(reply.contains("Blue"), "{reply}");
     setup.close();
 }

@@ -7,6 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::model::View;
 
+mod questions;
 mod tables;
 
 /// What a person wants.
@@ -36,6 +37,7 @@ pub(crate) enum Action {
     Deploy,
     CancelDispatch,
     Prompt(PromptAction),
+    Question(QuestionAction),
     Composer(ComposerAction),
     Confirm(ConfirmAction),
     Submit,
@@ -49,6 +51,18 @@ pub(crate) enum PromptAction {
     Deny,
     DenyWithReason,
     Arguments,
+    Answer,
+}
+
+/// What a person wants of the question that has the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum QuestionAction {
+    /// An option, from 0.
+    Pick(usize),
+    Take,
+    Mark,
+    OwnWords,
+    Previous,
 }
 
 /// What a person wants of the composer.
@@ -77,6 +91,12 @@ pub(crate) enum Layer {
     Prompt,
     /// A permission request waits while text is being typed.
     PromptWhileTyping,
+    /// A question waits and letters are free.
+    Asked,
+    /// A question waits while text is being typed.
+    AskedWhileTyping,
+    /// The question has the keys.
+    Question,
     Fleet,
     Dispatches,
     Stream,
@@ -117,6 +137,9 @@ impl Layer {
         match self {
             Self::Prompt => tables::PROMPT,
             Self::PromptWhileTyping => tables::PROMPT_WHILE_TYPING,
+            Self::Asked => questions::ASKED,
+            Self::AskedWhileTyping => questions::ASKED_WHILE_TYPING,
+            Self::Question => questions::QUESTION,
             Self::Fleet => tables::FLEET,
             Self::Dispatches => tables::DISPATCHES,
             Self::Stream => tables::STREAM,
@@ -135,6 +158,8 @@ impl Layer {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Prompt | Self::PromptWhileTyping => "The permission request",
+            Self::Asked | Self::AskedWhileTyping => "The question",
+            Self::Question => "Answering the question",
             Self::Fleet => "The fleet",
             Self::Dispatches => "The dispatches",
             Self::Stream => "The stream",
@@ -166,6 +191,7 @@ impl Key {
     /// The name that help and footer show.
     pub(crate) fn label(self) -> String {
         let name = match self.code {
+            KeyCode::Char(' ') => "space".to_owned(),
             KeyCode::Char(c) => c.to_string(),
             KeyCode::F(n) => format!("f{n}"),
             KeyCode::BackTab => "shift-tab".to_owned(),

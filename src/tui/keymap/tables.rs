@@ -7,10 +7,10 @@ use crossterm::event::{KeyCode, KeyModifiers};
 use super::{Action, Binding, ComposerAction, ConfirmAction, Key, PromptAction};
 use crate::tui::model::View;
 
-const fn ch(c: char) -> Key {
+pub(super) const fn ch(c: char) -> Key {
     code(KeyCode::Char(c))
 }
-const fn code(code: KeyCode) -> Key {
+pub(super) const fn code(code: KeyCode) -> Key {
     Key {
         code,
         mods: KeyModifiers::NONE,
@@ -22,13 +22,13 @@ const fn ctrl(c: char) -> Key {
         mods: KeyModifiers::CONTROL,
     }
 }
-const fn alt(c: char) -> Key {
+pub(super) const fn alt(c: char) -> Key {
     Key {
         code: KeyCode::Char(c),
         mods: KeyModifiers::ALT,
     }
 }
-const fn bind(
+pub(super) const fn bind(
     keys: &'static [Key],
     action: Action,
     help: &'static str,

@@ -2,6 +2,7 @@
 //!
 //! Owns: the model and its parts. Does not own: how it changes (`update`) or how it looks (`views`).
 
+mod answering;
 mod composer;
 mod cursor;
 mod prompt;
@@ -16,6 +17,7 @@ use crate::domain::{DispatchId, DispatchState, Failure, PeerName, PeerText};
 use super::keymap::Layer;
 use super::widgets::Input;
 
+pub(crate) use answering::{Answering, Step};
 pub(crate) use composer::{Again, Attempt, Composer, FieldId, Known, Phase};
 pub(crate) use cursor::Cursor;
 pub(crate) use prompt::{OpenPrompt, Prompt, PromptPhase};
@@ -103,6 +105,17 @@ pub(crate) enum Overlay {
     },
     /// All arguments of the open permission request; the first row shown.
     Arguments { top: usize },
+    /// The keys belong to the question in the prompt.
+    Question {
+        dispatch_id: DispatchId,
+        request_id: String,
+    },
+    /// A person's own words as an answer, being typed.
+    OwnWords {
+        input: Box<Input>,
+        dispatch_id: DispatchId,
+        request_id: String,
+    },
 }
 
 /// What is asked about before it is done.
@@ -229,14 +242,22 @@ impl Model {
         let top = depth.checked_sub(1).and_then(|i| self.overlays.get(i));
         let typing = matches!(
             top,
-            Some(Overlay::Composer | Overlay::Filter(_) | Overlay::Reason { .. })
+            Some(
+                Overlay::Composer
+                    | Overlay::Filter(_)
+                    | Overlay::Reason { .. }
+                    | Overlay::OwnWords { .. }
+            )
         );
         let asked = matches!(top, Some(Overlay::Confirm { .. }));
-        if matches!(self.prompt, Prompt::Open(_)) && !asked {
-            layers.push(if typing {
-                Layer::PromptWhileTyping
-            } else {
-                Layer::Prompt
+        if let Prompt::Open(open) = &self.prompt
+            && !asked
+        {
+            layers.push(match (open.is_question(), typing) {
+                (false, false) => Layer::Prompt,
+                (false, true) => Layer::PromptWhileTyping,
+                (true, false) => Layer::Asked,
+                (true, true) => Layer::AskedWhileTyping,
             });
         }
         match top {
@@ -245,10 +266,19 @@ impl Model {
             Some(Overlay::Arguments { .. }) => layers.extend([Layer::Arguments, Layer::Move]),
             Some(Overlay::Composer) => layers.push(Layer::Composer),
             Some(Overlay::Confirm { .. }) => layers.push(Layer::Confirm),
-            Some(Overlay::Filter(_) | Overlay::Reason { .. }) => layers.push(Layer::Line),
+            Some(Overlay::Question { .. }) => layers.extend([Layer::Question, Layer::Move]),
+            Some(Overlay::Filter(_) | Overlay::Reason { .. } | Overlay::OwnWords { .. }) => {
+                layers.push(Layer::Line);
+            }
         }
         layers.push(Layer::Everywhere);
         layers
+    }
+
+    /// Whether a person is answering the question in the prompt.
+    pub(crate) fn answers(&self) -> bool {
+        let is_question = |overlay: &Overlay| matches!(overlay, Overlay::Question { .. });
+        self.overlays.iter().any(is_question)
     }
 
     /// The peers that the fleet view lists.

@@ -8,6 +8,8 @@ use crate::control::FleetSnapshot;
 use crate::domain::{DispatchId, PeerName};
 use crate::tui::format;
 
+use super::Answering;
+
 /// A second press within this time was meant for the request before: a double press is one decision.
 const DOUBLE_PRESS_MS: i64 = 400;
 
@@ -31,6 +33,8 @@ pub(crate) struct OpenPrompt {
     pub(crate) request: PermissionRequest,
     pub(crate) phase: PromptPhase,
     pub(crate) decided_at_ms: i64,
+    /// How far its questions are answered; stays at its start where it has none.
+    pub(crate) answering: Answering,
 }
 
 /// Where its answer stands.
@@ -46,6 +50,11 @@ impl OpenPrompt {
     /// Whether a key press may decide now.
     pub(crate) fn is_ready(&self, now_ms: i64) -> bool {
         self.phase == PromptPhase::Waiting && now_ms - self.decided_at_ms >= DOUBLE_PRESS_MS
+    }
+
+    /// Whether it asks something, and not for a permission.
+    pub(crate) fn is_question(&self) -> bool {
+        !self.request.questions.is_empty()
     }
 
     /// When silence becomes a denial, in Unix milliseconds.
@@ -76,6 +85,7 @@ impl Prompt {
                 request,
                 phase: PromptPhase::Waiting,
                 decided_at_ms,
+                answering: Answering::default(),
             })),
         }
     }

@@ -9,7 +9,9 @@ use crate::tui::model::{Exit, Feed, FieldId, Link, Overlay, Phase, Prompt, Strea
 use crate::tui::msg::{Effect, LinkNews, Msg, Purpose, Verb};
 use crate::tui::update::update;
 
-use super::samples::{delta, dispatch, id, line, model, name, request, show, snapshot, transcript};
+use super::samples::{
+    delta, dispatch, id, line, model, name, questions, request, show, snapshot, transcript,
+};
 use super::{NOW_MS, feed, screen};
 
 #[test]
@@ -372,8 +374,12 @@ fn lines_come_once_although_the_connection_broke_between_them() {
 fn help_lists_exactly_the_keys_that_work() {
     let mut waiting = snapshot();
     waiting.dispatches[3].detail.permissions = vec![request("r", 60)];
-    for keys in ["", "2", "3", "4", "n", "2c", "/", "r", "v"] {
-        let mut model = model(waiting.clone());
+    let mut asking = snapshot();
+    asking.dispatches[3].detail.permissions = vec![questions("q", 60)];
+    let all = ["", "2", "3", "4", "n", "2c", "/", "r", "v"].map(|keys| (&waiting, keys));
+    let asked = ["", "a", "ao", "n", "r"].map(|keys| (&asking, keys));
+    for (all, keys) in all.into_iter().chain(asked) {
+        let mut model = model(all.clone());
         feed(&mut model, keys);
         let layers = model.layers();
         update(
@@ -418,8 +424,12 @@ fn help_lists_exactly_the_keys_that_work() {
 fn no_key_means_two_things_in_one_place() {
     let mut waiting = snapshot();
     waiting.dispatches[3].detail.permissions = vec![request("r", 60)];
-    for keys in ["", "2", "3", "4", "n", "2c", "/", "?"] {
-        let mut model = model(waiting.clone());
+    let mut asking = snapshot();
+    asking.dispatches[3].detail.permissions = vec![questions("q", 60)];
+    let all = ["", "2", "3", "4", "n", "2c", "/", "?"].map(|keys| (&waiting, keys));
+    let asked = ["", "a", "ao", "n", "r", "a?"].map(|keys| (&asking, keys));
+    for (all, keys) in all.into_iter().chain(asked) {
+        let mut model = model(all.clone());
         feed(&mut model, keys);
         let layers: Vec<Layer> = model.layers();
         let all: Vec<_> = layers

@@ -2,6 +2,7 @@
 
 mod keys;
 mod permission;
+mod question;
 mod safety;
 mod samples;
 mod screens;
@@ -57,6 +58,8 @@ fn named(name: &str) -> KeyEvent {
         "shift-tab" => KeyCode::BackTab,
         "right" => KeyCode::Right,
         "left" => KeyCode::Left,
+        "up" => KeyCode::Up,
+        "down" => KeyCode::Down,
         "f1" => KeyCode::F(1),
         "backspace" => KeyCode::Backspace,
         one => KeyCode::Char(one.chars().next().expect("a key has a name")),

@@ -10,7 +10,7 @@ use crate::tui::msg::Msg;
 use crate::tui::sweep::is_clean;
 use crate::tui::update::update;
 
-use super::samples::{delta, dispatch, id, line, model, peer, request, show, snapshot};
+use super::samples::{delta, dispatch, id, line, model, peer, questions, request, show, snapshot};
 use super::{NOW_MS, feed, frame, text_of};
 
 /// What a hostile peer would say, between pieces of harmless text.
@@ -99,6 +99,23 @@ fn poisoned(text: &str) -> FleetSnapshot {
     all
 }
 
+/// The same text in every field of a question.
+fn poisoned_question(text: &str) -> FleetSnapshot {
+    let mut all = poisoned(text);
+    let mut asked = questions("q", 60);
+    for question in &mut asked.questions {
+        question.question = text.to_owned();
+        question.header = text.to_owned();
+        for option in &mut question.options {
+            option.label = text.to_owned();
+            option.description = text.to_owned();
+        }
+    }
+    asked.expires_at = text.to_owned();
+    all.dispatches[3].detail.permissions = vec![asked];
+    all
+}
+
 /// The same text in every kind of transcript line.
 fn poisoned_lines(text: &str) -> Vec<TranscriptLine> {
     let event =
@@ -124,6 +141,15 @@ fn poisoned_lines(text: &str) -> Vec<TranscriptLine> {
             json!({"kind": "retry", "attempt": 1, "max_attempts": 2, "text": text}),
         ),
         event(7, json!({"kind": "note", "text": text})),
+        event(
+            7,
+            json!({"kind": "permission_request", "request_id": text, "tool": text, "arguments": text, "choices": ["allow"],
+                "expires_at": text, "questions": [{"question": text, "header": text, "options": [{"label": text}]}]}),
+        ),
+        event(
+            7,
+            json!({"kind": "permission_answered", "request_id": text, "decision": "allow", "answers": [[text, text]]}),
+        ),
         event(8, json!({"kind": "session", "session_id": text})),
         event(9, json!({"kind": text, "text": text})),
         line(10, LineKind::Artifact, vec![json!({"text": text})]),
@@ -160,6 +186,19 @@ proptest! {
         let (columns, rows) = if wide { (120, 40) } else { (60, 20) };
         for keys in ["", "2", "2<enter>", "4", "n", "v", "r"] {
             let mut model = opened(&text, keys);
+            update(&mut model, Msg::Resize { columns, rows }, NOW_MS);
+            for cell in &frame(&model, columns, rows).content {
+                prop_assert!(is_clean(cell.symbol()), "{:?} after {keys:?}", cell.symbol());
+            }
+        }
+    }
+
+    #[test]
+    fn every_cell_of_a_question_is_safe(text in payload(), wide: bool) {
+        let (columns, rows) = if wide { (120, 40) } else { (40, 10) };
+        for keys in ["", "a", "aj", "ao", "v"] {
+            let mut model = model(poisoned_question(&text));
+            feed(&mut model, keys);
             update(&mut model, Msg::Resize { columns, rows }, NOW_MS);
             for cell in &frame(&model, columns, rows).content {
                 prop_assert!(is_clean(cell.symbol()), "{:?} after {keys:?}", cell.symbol());

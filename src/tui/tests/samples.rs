@@ -105,6 +105,24 @@ pub(super) fn request(request_id: &str, expires_in_s: i64) -> PermissionRequest 
     }
 }
 
+/// Two questions, the second with several answers.
+pub(super) fn questions(request_id: &str, expires_in_s: i64) -> PermissionRequest {
+    let questions = json!([
+        {"question": "Which database should the service use from now on?", "header": "Database", "options": [
+            {"label": "SQLite (Recommended)", "description": "One file, nothing to run; enough for one machine and a few writers."},
+            {"label": "PostgreSQL", "description": "A server of its own, many writers."}]},
+        {"question": "Which of the endpoints are to be kept?", "header": "Endpoints", "multi_select": true, "options": [
+            {"label": "/v1/users"}, {"label": "/v1/teams", "description": "used by the old client"}, {"label": "/health"}]},
+    ]);
+    PermissionRequest {
+        tool: "AskUserQuestion".to_owned(),
+        arguments: json!({ "questions": questions.clone() }),
+        choices: vec![Decision::Allow, Decision::Deny],
+        questions: serde_json::from_value(questions).expect("questions"),
+        ..request(request_id, expires_in_s)
+    }
+}
+
 pub(super) fn snapshot() -> FleetSnapshot {
     let mut app = peer("app", Some(Mode::Cc), Health::Ready);
     app.in_flight = 2;

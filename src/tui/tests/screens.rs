@@ -5,7 +5,9 @@ use crate::tui::model::Model;
 use crate::tui::msg::{LinkNews, Msg};
 use crate::tui::update::update;
 
-use super::samples::{dispatch, id, model, rejected, request, show, snapshot, transcript};
+use super::samples::{
+    dispatch, id, model, questions, rejected, request, show, snapshot, transcript,
+};
 use super::{NOW_MS, feed, screen};
 
 fn streaming() -> Model {
@@ -135,7 +137,13 @@ fn every_size_draws_without_trouble() {
     all.dispatches[3].detail.permissions = vec![request("r", 60)];
     all.dispatches
         .push(dispatch(5, "echo", crate::domain::DispatchState::Queued));
-    for keys in ["", "2", "2<enter>", "n", "2c", "?", "v", "4"] {
+    let mut asking = all.clone();
+    asking.dispatches[3].detail.permissions = vec![questions("q", 60)];
+    for (all, keys) in ["", "2", "2<enter>", "n", "2c", "?", "v", "4"]
+        .map(|keys| (&all, keys))
+        .into_iter()
+        .chain(["", "a", "ao", "a?", "v", "na"].map(|keys| (&asking, keys)))
+    {
         let mut model = model(all.clone());
         feed(&mut model, keys);
         for (columns, rows) in [

@@ -61,6 +61,15 @@ fn close_stale(model: &mut Model) {
             dispatch_id,
             request_id,
             ..
+        }
+        | Overlay::Question {
+            dispatch_id,
+            request_id,
+        }
+        | Overlay::OwnWords {
+            dispatch_id,
+            request_id,
+            ..
         } => matches!(prompt, Prompt::Open(open) if open.is_about(*dispatch_id, request_id)),
         Overlay::Help { .. } | Overlay::Composer | Overlay::Confirm { .. } | Overlay::Filter(_) => {
             true

@@ -8,6 +8,7 @@ mod link;
 mod lists;
 mod overlay;
 mod permission;
+mod question;
 mod stream;
 
 use crossterm::event::KeyEvent;
@@ -106,6 +107,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Deploy => lists::receiver(model, Verb::Deploy),
         Action::CancelDispatch => lists::ask_cancel(model),
         Action::Prompt(action) => permission::act(model, action),
+        Action::Question(action) => question::act(model, action),
         Action::Composer(action) => composer::act(model, action),
         Action::Confirm(action) => confirm::act(model, action),
         Action::Submit => overlay::submit(model),
@@ -217,7 +219,16 @@ fn answered(model: &mut Model, purpose: &Purpose, result: Result<Answer, Failure
             request_id,
             decision,
         } => {
-            permission::answered(model, *dispatch_id, request_id, result.map(|_| *decision));
+            let word = result.map(|_| permission::word(*decision));
+            permission::answered(model, *dispatch_id, request_id, word);
+            Vec::new()
+        }
+        Purpose::Question {
+            dispatch_id,
+            request_id,
+        } => {
+            let word = result.map(|_| "The agent gets your answer.");
+            permission::answered(model, *dispatch_id, request_id, word);
             Vec::new()
         }
         Purpose::Cancel(_) => {

@@ -1,6 +1,6 @@
 //! What lies above the views: pages that scroll, and lines that are typed.
 //!
-//! Owns: help, arguments, filter and the reason of a denial. The composer and the dialog have files of their own.
+//! Owns: help, arguments, filter, the reason of a denial and own words as an answer. The composer and the dialog have files of their own.
 
 use crossterm::event::KeyEvent;
 
@@ -9,7 +9,7 @@ use crate::tui::msg::Effect;
 use crate::tui::views;
 use crate::tui::widgets::{Input, Lines};
 
-use super::{composer, permission};
+use super::{composer, permission, question};
 
 pub(super) fn open(model: &mut Model, overlay: Overlay) -> Vec<Effect> {
     model.overlays.push(overlay);
@@ -36,6 +36,11 @@ pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
             dispatch_id,
             request_id,
         }) => permission::deny_with(model, (dispatch_id, &request_id), input.text()),
+        Some(Overlay::OwnWords {
+            input,
+            dispatch_id,
+            request_id,
+        }) => question::say(model, (dispatch_id, &request_id), &input.text()),
         Some(Overlay::Filter(input)) => {
             apply_filter(model, &input);
             Vec::new()
@@ -44,6 +49,7 @@ pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
             Overlay::Help { .. }
             | Overlay::Composer
             | Overlay::Confirm { .. }
+            | Overlay::Question { .. }
             | Overlay::Arguments { .. },
         )
         | None => Vec::new(),
@@ -68,11 +74,16 @@ pub(super) fn type_key(model: &mut Model, event: KeyEvent) {
             let input = (**input).clone();
             apply_filter(model, &input);
         }
-        Some(Overlay::Reason { input, .. }) => {
+        Some(Overlay::Reason { input, .. } | Overlay::OwnWords { input, .. }) => {
             input.key(event);
         }
-        Some(Overlay::Help { .. } | Overlay::Confirm { .. } | Overlay::Arguments { .. }) | None => {
-        }
+        Some(
+            Overlay::Help { .. }
+            | Overlay::Confirm { .. }
+            | Overlay::Question { .. }
+            | Overlay::Arguments { .. },
+        )
+        | None => {}
     }
 }
 
@@ -80,15 +91,24 @@ pub(super) fn type_key(model: &mut Model, event: KeyEvent) {
 pub(super) fn paste(model: &mut Model, text: &str) {
     match model.overlays.last_mut() {
         Some(Overlay::Composer) => composer::paste(model, text),
-        Some(Overlay::Filter(input) | Overlay::Reason { input, .. }) => {
+        Some(
+            Overlay::Filter(input)
+            | Overlay::Reason { input, .. }
+            | Overlay::OwnWords { input, .. },
+        ) => {
             input.paste(text);
         }
-        Some(Overlay::Help { .. } | Overlay::Confirm { .. } | Overlay::Arguments { .. }) | None => {
-        }
+        Some(
+            Overlay::Help { .. }
+            | Overlay::Confirm { .. }
+            | Overlay::Question { .. }
+            | Overlay::Arguments { .. },
+        )
+        | None => {}
     }
 }
 
-/// Scrolls the page on top; says whether there is one.
+/// Scrolls the page on top, or moves in the question; says whether there is one.
 pub(super) fn scroll(model: &mut Model, by: isize) -> bool {
     let most = views::page_last_top(model);
     match model.overlays.last_mut() {
@@ -96,10 +116,15 @@ pub(super) fn scroll(model: &mut Model, by: isize) -> bool {
             *top = top.saturating_add_signed(by).min(most);
             true
         }
+        Some(Overlay::Question { .. }) => {
+            question::move_by(model, by);
+            true
+        }
         Some(
             Overlay::Composer
             | Overlay::Confirm { .. }
             | Overlay::Filter(_)
+            | Overlay::OwnWords { .. }
             | Overlay::Reason { .. },
         )
         | None => false,

@@ -2,7 +2,7 @@
 //!
 //! Owns: that a double press is one decision, and that a decision is about the request that was on screen.
 
-use fleet_a2a::ext::Decision;
+use fleet_a2a::ext::{Decision, Ruling};
 
 use crate::control::{Command, NoticeLevel};
 use crate::domain::{DispatchId, Failure};
@@ -11,11 +11,17 @@ use crate::tui::model::{Model, OpenPrompt, Overlay, Prompt, PromptPhase};
 use crate::tui::msg::{Effect, Purpose};
 use crate::tui::widgets::{Input, Lines};
 
+use super::question;
+
 pub(super) fn act(model: &mut Model, action: PromptAction) -> Vec<Effect> {
     match action {
-        PromptAction::Allow => decide(model, Decision::Allow, None),
-        PromptAction::Always => decide(model, Decision::Always, None),
-        PromptAction::Deny => decide(model, Decision::Deny, None),
+        PromptAction::Allow => decide(model, Ruling::plain(Decision::Allow, None)),
+        PromptAction::Always => decide(model, Ruling::plain(Decision::Always, None)),
+        PromptAction::Deny => decide(model, Ruling::plain(Decision::Deny, None)),
+        PromptAction::Answer => {
+            question::open(model);
+            Vec::new()
+        }
         PromptAction::DenyWithReason => {
             ask_reason(model);
             Vec::new()
@@ -27,7 +33,7 @@ pub(super) fn act(model: &mut Model, action: PromptAction) -> Vec<Effect> {
     }
 }
 
-fn decide(model: &mut Model, decision: Decision, reason: Option<String>) -> Vec<Effect> {
+pub(super) fn decide(model: &mut Model, ruling: Ruling) -> Vec<Effect> {
     let now_ms = model.now_ms;
     let Prompt::Open(open) = &mut model.prompt else {
         return Vec::new();
@@ -35,34 +41,44 @@ fn decide(model: &mut Model, decision: Decision, reason: Option<String>) -> Vec<
     if !open.is_ready(now_ms) {
         return Vec::new();
     }
-    if !open.request.choices.contains(&decision) {
+    if !open.request.choices.contains(&ruling.decision) {
         let text = "This agent does not take \"always\" for this request; allow or deny it.";
         model.say(NoticeLevel::Warning, text);
         return Vec::new();
     }
-    open.phase = PromptPhase::Answering(decision);
+    open.phase = PromptPhase::Answering(ruling.decision);
     open.decided_at_ms = now_ms;
-    let effect = answer(open, decision, reason);
-    model
-        .overlays
-        .retain(|overlay| !matches!(overlay, Overlay::Arguments { .. }));
+    let effect = answer(open, ruling);
+    model.overlays.retain(|overlay| {
+        !matches!(
+            overlay,
+            Overlay::Arguments { .. } | Overlay::Question { .. } | Overlay::OwnWords { .. }
+        )
+    });
     vec![effect]
 }
 
-fn answer(open: &OpenPrompt, decision: Decision, reason: Option<String>) -> Effect {
+fn answer(open: &OpenPrompt, ruling: Ruling) -> Effect {
     let request_id = open.request.request_id.clone();
-    Effect::Call {
-        purpose: Purpose::Permission {
+    let purpose = match ruling.answers.as_slice() {
+        [] => Purpose::Permission {
             dispatch_id: open.dispatch_id,
             request_id: request_id.clone(),
-            decision,
+            decision: ruling.decision,
         },
+        _ => Purpose::Question {
+            dispatch_id: open.dispatch_id,
+            request_id: request_id.clone(),
+        },
+    };
+    Effect::Call {
+        purpose,
         command: Command::AnswerPermission {
             dispatch_id: open.dispatch_id,
             request_id: Some(request_id),
-            decision,
-            reason,
-            answers: Vec::new(),
+            decision: ruling.decision,
+            reason: ruling.reason,
+            answers: ruling.answers,
         },
     }
 }
@@ -91,7 +107,7 @@ pub(super) fn deny_with(
     match &model.prompt {
         Prompt::Open(open) if open.is_about(about.0, about.1) => {
             let reason = Some(reason).filter(|text| !text.trim().is_empty());
-            decide(model, Decision::Deny, reason)
+            decide(model, Ruling::plain(Decision::Deny, reason))
         }
         Prompt::Open(_) | Prompt::Closed { .. } => {
             model.say(NoticeLevel::Warning, "That request does not wait any more.");
@@ -107,22 +123,24 @@ fn show_arguments(model: &mut Model) {
     }
 }
 
+/// What is said when a decision was stored.
+pub(super) fn word(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Allow => "Allowed this once.",
+        Decision::Always => "Allowed, and everything like it in this context.",
+        Decision::Deny => "Denied.",
+    }
+}
+
 /// The daemon stored the answer, or could not: then the request waits again.
 pub(super) fn answered(
     model: &mut Model,
     dispatch_id: DispatchId,
     request_id: &str,
-    result: Result<Decision, Failure>,
+    result: Result<&'static str, Failure>,
 ) {
     match result {
-        Ok(decision) => {
-            let word = match decision {
-                Decision::Allow => "Allowed this once.",
-                Decision::Always => "Allowed, and everything like it in this context.",
-                Decision::Deny => "Denied.",
-            };
-            model.say(NoticeLevel::Info, word);
-        }
+        Ok(word) => model.say(NoticeLevel::Info, word),
         Err(failure) => {
             if let Prompt::Open(open) = &mut model.prompt
                 && open.is_about(dispatch_id, request_id)

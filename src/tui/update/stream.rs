@@ -2,7 +2,7 @@
 //!
 //! Owns: what each transcript line looks like as text. Does not own: wrapping and bounds, see the model.
 
-use fleet_a2a::ext::{Decision, EndReason, FleetEvent};
+use fleet_a2a::ext::{Decision, EndReason, FleetEvent, Question};
 use serde_json::Value;
 
 use crate::control::{Command, Direction, DispatchView, FleetSnapshot, LineKind, TranscriptLine};
@@ -245,6 +245,12 @@ fn event(stream: &mut StreamModel, part: &Value) {
             );
         }
         FleetEvent::Note { text } => stream.push(Ink::Note, &labelled("note: ", text)),
+        FleetEvent::PermissionRequest(request) if !request.questions.is_empty() => {
+            for question in &request.questions {
+                let text = question_text(question);
+                stream.push(Ink::Ask, &labelled("asks you: ", text));
+            }
+        }
         FleetEvent::PermissionRequest(request) => {
             let call = call_text(&request.tool, &request.arguments);
             // The call stands right above in most cases; the person need not read it twice.
@@ -256,10 +262,27 @@ fn event(stream: &mut StreamModel, part: &Value) {
             stream.push(Ink::Ask, &labelled("asks for permission: ", text));
         }
         FleetEvent::PermissionAnswered {
+            decision: Decision::Allow,
+            answers,
+            ..
+        } if !answers.is_empty() => {
+            let each: Vec<String> = answers.iter().map(|one| one.0.join(", ")).collect();
+            stream.push(Ink::Ask, &labelled("answered: ", each.join("; ")));
+        }
+        FleetEvent::PermissionAnswered {
             decision, reason, ..
         } => answered(stream, decision, reason),
         FleetEvent::End { reason, detail, .. } => end(stream, reason, detail),
     }
+}
+
+/// A question and what it offers, an option a line.
+fn question_text(question: &Question) -> String {
+    let mut text = question.question.clone();
+    for (n, option) in question.options.iter().enumerate() {
+        text.push_str(&format!("\n  {} {}", n + 1, option.label));
+    }
+    text
 }
 
 /// A tool call on one line; a long one is cut with a word about where the rest is.

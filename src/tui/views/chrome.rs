@@ -89,10 +89,14 @@ pub(super) fn status(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Th
         Some(Overlay::Reason { input, .. }) => {
             return typed(frame, area, ("deny, because: ", input), theme);
         }
+        Some(Overlay::OwnWords { input, .. }) => {
+            return typed(frame, area, ("answer: ", input), theme);
+        }
         Some(
             Overlay::Help { .. }
             | Overlay::Composer
             | Overlay::Confirm { .. }
+            | Overlay::Question { .. }
             | Overlay::Arguments { .. },
         )
         | None => {}

@@ -13,6 +13,7 @@ mod messages;
 mod peer;
 mod permission;
 mod pieces;
+mod question;
 mod stream;
 mod too_small;
 
@@ -75,11 +76,20 @@ fn areas(screen: Rect, model: &Model) -> Areas {
 }
 
 fn prompt_rows(screen_rows: u16, model: &Model) -> u16 {
-    match model.prompt {
+    let usual = match screen_rows {
+        30.. => 9,
+        20.. => 6,
+        _ => 4,
+    };
+    match &model.prompt {
         Prompt::Closed { .. } => 0,
-        Prompt::Open(_) if screen_rows >= 30 => 9,
-        Prompt::Open(_) if screen_rows >= 20 => 6,
-        Prompt::Open(_) => 4,
+        // Whoever answers sees all of the question, as far as the screen goes.
+        Prompt::Open(open) if model.answers() => {
+            let rows = question::rows(model, open, model.columns) + 2;
+            let most = screen_rows.saturating_sub(CHROME_ROWS + 1);
+            u16::try_from(rows).unwrap_or(most).max(usual).min(most)
+        }
+        Prompt::Open(_) => usual,
     }
 }
 
@@ -98,6 +108,8 @@ pub(crate) fn page_last_top(model: &Model) -> usize {
             Overlay::Composer
             | Overlay::Confirm { .. }
             | Overlay::Filter(_)
+            | Overlay::Question { .. }
+            | Overlay::OwnWords { .. }
             | Overlay::Reason { .. },
         )
         | None => 0,
@@ -122,8 +134,9 @@ fn body(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
             Overlay::Arguments { top } => {
                 permission::draw_arguments(frame, area, (model, *top), theme);
             }
-            // These take the status line.
-            Overlay::Filter(_) | Overlay::Reason { .. } => {}
+            // These take the status line, and this one the prompt.
+            Overlay::Filter(_) | Overlay::Reason { .. } | Overlay::OwnWords { .. } => {}
+            Overlay::Question { .. } => {}
         }
     }
 }

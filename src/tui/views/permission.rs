@@ -17,9 +17,10 @@ use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::{clip, wrap};
 
 use super::pieces::{self, line, span};
+use super::question;
 
 /// The bar and a space.
-const BAR: u16 = 4;
+pub(super) const BAR: u16 = 4;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
     let Prompt::Open(open) = &model.prompt else {
@@ -27,7 +28,21 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Them
     };
     let mut out = vec![title(model, open, area.width, theme)];
     let room = usize::from(area.height).saturating_sub(2);
-    let rows = argument_rows(model, area.width);
+    if open.is_question() {
+        out.extend(question::lines(model, open, (area.width, room), theme));
+    } else {
+        out.extend(arguments(model, (area.width, room), theme));
+    }
+    while out.len() <= room {
+        out.push(line(theme, Role::Prompt, " ┃"));
+    }
+    out.push(keys(model, open, theme));
+    pieces::lines(frame, area, out);
+}
+
+/// The arguments as far as there is room, and how much there is more.
+fn arguments(model: &Model, (width, room): (u16, usize), theme: Theme) -> Vec<Line<'static>> {
+    let rows = argument_rows(model, width);
     let hidden = rows.len().saturating_sub(room);
     let shown = if hidden > 0 {
         room.saturating_sub(1)
@@ -35,16 +50,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Them
         room
     };
     let total = rows.len();
-    out.extend(rows.into_iter().take(shown).map(|row| barred(theme, row)));
+    let rows = rows.into_iter().take(shown);
+    let mut out: Vec<_> = rows.map(|row| barred(theme, row)).collect();
     if hidden > 0 {
         let text = format!(" ┃ … {} more rows: v shows all", total - shown);
         out.push(line(theme, Role::Warn, text));
     }
-    while out.len() <= room {
-        out.push(line(theme, Role::Prompt, " ┃"));
-    }
-    out.push(keys(model, open, theme));
-    pieces::lines(frame, area, out);
+    out
 }
 
 fn barred(theme: Theme, row: String) -> Line<'static> {
@@ -59,6 +71,15 @@ fn title(model: &Model, open: &OpenPrompt, width: u16, theme: Theme) -> Line<'st
         Some(at) => format!("{} left", format::left(at, model.now_ms)),
         None => "no time limit known".to_owned(),
     };
+    if open.is_question() {
+        let text = format!(
+            " ┏ ? {} {} · {left} · dispatch {} ",
+            open.peer,
+            question::title(open),
+            format::short_id(open.dispatch_id)
+        );
+        return line(theme, Role::Prompt, text);
+    }
     let tool = SafeText::line_of(&open.request.tool);
     let fixed = format!(
         " ┏ ! {} wants to use  · {left} · dispatch {} ",
@@ -80,6 +101,7 @@ fn keys(model: &Model, open: &OpenPrompt, theme: Theme) -> Line<'static> {
     let start = span(theme, Role::Prompt, " ┗ ");
     if let PromptPhase::Answering(decision) = open.phase {
         let word = match decision {
+            Decision::Allow if open.is_question() => "your answer",
             Decision::Allow => "allow",
             Decision::Always => "always",
             Decision::Deny => "deny",
@@ -94,7 +116,11 @@ fn keys(model: &Model, open: &OpenPrompt, theme: Theme) -> Line<'static> {
         spans.push(span(theme, Role::Key, key));
         spans.push(Span::raw(format!(" {word}   ")));
     };
-    if typing {
+    if open.is_question() {
+        for (key, word) in question::keys(model, open) {
+            add(key, word);
+        }
+    } else if typing {
         add("alt-a", "allow");
         add("alt-d", "deny");
         add("alt-v", "all arguments");
