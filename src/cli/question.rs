@@ -59,7 +59,8 @@ fn options(question: &Question) -> Vec<String> {
     question.options.iter().enumerate().map(option).collect()
 }
 
-/// The flags that answer all of it, for a command that is shown.
+/// The flags that answer all of it, for a command that is shown. They name the request: a number that was meant for these
+/// options must not answer a later question.
 pub(crate) fn flags(request: &PermissionRequest) -> String {
     let flag = |question: &Question| match (question.options.is_empty(), question.multi_select) {
         (true, _) => "--choose TEXT",
@@ -67,7 +68,8 @@ pub(crate) fn flags(request: &PermissionRequest) -> String {
         (false, false) => "--choose N|TEXT",
     };
     let flags: Vec<&str> = request.questions.iter().map(flag).collect();
-    flags.join(" ")
+    let request = super::text::quoted(&request.request_id);
+    format!("--request {request} {}", flags.join(" "))
 }
 
 /// What was chosen, question by question.

@@ -333,7 +333,7 @@ mod tests {
         question        1 S
         question        2 M, wide: medium
         question        3 L
-        answer with   fleet dispatches answer 0193a5b0-0000-7000-8000-000000000001 --choose N|TEXT --choose N,N|TEXT (or: deny)
+        answer with   fleet dispatches answer 0193a5b0-0000-7000-8000-000000000001 --request r1 --choose N|TEXT --choose N,N|TEXT (or: deny)
         ");
     }
 

@@ -96,7 +96,14 @@ impl Scripted {
                 }
                 tokio::task::yield_now().await;
             },
-            "ask" => ask(&mut io).await,
+            "ask" => ask(&mut io, json!([])).await,
+            "questions" => {
+                let options = json!([{"label": "Red", "description": "warm"}, {"label": "Blue"}]);
+                let one = json!({"question": "Which colour?", "options": options});
+                let several =
+                    json!({"question": "Which sizes?", "multi_select": true, "options": options});
+                ask(&mut io, json!([one, several])).await
+            }
             "panic" => panic!("a defect"),
             "session" => {
                 let id = match &turn.session {
@@ -137,14 +144,14 @@ impl Scripted {
     }
 }
 
-async fn ask(io: &mut TurnIo) -> TurnOutcome {
+async fn ask(io: &mut TurnIo, questions: serde_json::Value) -> TurnOutcome {
     let request = PermissionRequest {
         request_id: "r1".to_owned(),
         tool: "Write".to_owned(),
         arguments: json!({"path": "a.txt"}),
         choices: vec![Decision::Allow, Decision::Deny],
         expires_at: String::new(),
-        questions: Vec::new(),
+        questions: serde_json::from_value(questions).unwrap(),
     };
     io.events
         .send(AdapterEvent::Permission(request))
@@ -152,8 +159,14 @@ async fn ask(io: &mut TurnIo) -> TurnOutcome {
         .unwrap();
     match io.commands.recv().await {
         Some(TurnCommand::Answer {
-            decision, reason, ..
-        }) => completed(&format!("{decision:?} {}", reason.unwrap_or_default())),
+            decision,
+            reason,
+            answers,
+            ..
+        }) => {
+            let reason = reason.unwrap_or_default();
+            completed(&format!("{decision:?} {reason}{}", json!(answers)))
+        }
         Some(TurnCommand::Interrupt) | None => TurnOutcome::Interrupted,
     }
 }

@@ -111,11 +111,52 @@ async fn a_question_waits_for_its_answer() {
     let data = json!({"request_id": "r1", "decision": "deny", "reason": "no"});
     let answer = on_task(with(message(""), "parts", json!([{ "data": data }])));
     let done = receiver.send(answer.clone()).await;
-    assert_eq!(reply(&done), "Deny no");
+    assert_eq!(reply(&done), "Deny no[]");
     assert_eq!(end(&done)["refused"][0]["tool"], "Write");
     assert_eq!(done["history"].as_array().unwrap().len(), 2);
     // The answer again is the same answer, and runs nothing.
     assert_eq!(receiver.send(answer).await["id"], asked["id"]);
+}
+
+#[tokio::test]
+async fn questions_take_an_answer_to_each_from_any_client() {
+    let dir = folder("");
+    let receiver = start(dir.path(), Scripted::new()).await;
+    let asked = receiver.send(message("questions")).await;
+    assert_eq!(asked["status"]["state"], "TASK_STATE_INPUT_REQUIRED");
+    let request = end(&asked);
+    assert_eq!(request["questions"][1]["multi_select"], true, "{request}");
+    // A client that knows no extension of ours reads the same in words.
+    let said = asked["status"]["message"]["parts"].to_string();
+    for word in ["Which colour?", "Red: warm", "the text deny", "answers"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    let on_task = |parts| {
+        let message = with(message(""), "parts", parts);
+        with(message, "taskId", asked["id"].clone())
+    };
+    let data = |answers: serde_json::Value| json!([{"data": {"request_id": "r1", "decision": "allow", "answers": answers}}]);
+    for (parts, field) in [
+        (json!([{"text": "allow"}]), "answers"),
+        (json!([{"text": "Red"}]), "message.parts[0].text"),
+        (data(json!([])), "answers"),
+        (data(json!(["Red"])), "answers"),
+        (data(json!([["Red", "Blue"], "Red"])), "answers[0]"),
+        (data(json!(["Red", ["Red", ""]])), "answers[1][1]"),
+        (data(json!(["x".repeat(40_000), "Red"])), "answers"),
+    ] {
+        let wrong = receiver
+            .call("SendMessage", json!({"message": on_task(parts)}))
+            .await;
+        assert_eq!(wrong["error"]["code"], -32602, "{wrong}");
+        let named = &wrong["error"]["data"][0]["fieldViolations"][0]["field"];
+        assert_eq!(named, field, "{wrong}");
+    }
+    let done = receiver
+        .send(on_task(data(json!(["green", ["Red", "Blue"]]))))
+        .await;
+    assert_eq!(reply(&done), r#"Allow [["green"],["Red","Blue"]]"#);
+    assert_eq!(end(&done)["refused"], json!([]));
 }
 
 #[tokio::test]

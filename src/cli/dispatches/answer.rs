@@ -14,8 +14,8 @@ pub(super) async fn execute(global: &GlobalArgs, args: &AnswerArgs) -> Result<()
     let decision = decision(args)?;
     let session = Session::open(global).await?;
     let dispatch_id = dispatch_id(&session, &args.id).await?;
-    let answers = if args.choose.is_empty() {
-        Vec::new()
+    let (request_id, answers) = if args.choose.is_empty() {
+        (args.request.clone(), Vec::new())
     } else {
         let view = session.dispatch(Command::Show { dispatch_id }).await?;
         chosen(dispatch_id, &view, args)?
@@ -23,7 +23,7 @@ pub(super) async fn execute(global: &GlobalArgs, args: &AnswerArgs) -> Result<()
     let words = words(decision, &answers);
     let command = Command::AnswerPermission {
         dispatch_id,
-        request_id: args.request.clone(),
+        request_id,
         decision,
         reason: args.reason.clone(),
         answers,
@@ -46,22 +46,26 @@ fn decision(args: &AnswerArgs) -> Result<Decision, Failure> {
     }
 }
 
-/// The answers to the request that is meant. Where none can be meant the daemon says why.
-fn chosen(id: DispatchId, view: &DispatchView, args: &AnswerArgs) -> Result<Vec<Chosen>, Failure> {
+/// The request that is meant, and the answers to it. Where none can be meant the daemon says why.
+fn chosen(
+    id: DispatchId,
+    view: &DispatchView,
+    args: &AnswerArgs,
+) -> Result<(Option<String>, Vec<Chosen>), Failure> {
     let open = view.detail.permissions.as_slice();
     let request = match (&args.request, open) {
         (None, [one]) => Some(one),
         (None, _) => None,
         (Some(wanted), _) => open.iter().find(|request| request.request_id == *wanted),
     };
-    match request {
-        Some(request) => choose::answers(id, request, &args.choose),
-        None => Ok(args
-            .choose
-            .iter()
-            .map(|text| Chosen(vec![text.clone()]))
-            .collect()),
-    }
+    let Some(request) = request else {
+        let texts = args.choose.iter().cloned();
+        let answers = texts.map(|text| Chosen(vec![text])).collect();
+        return Ok((args.request.clone(), answers));
+    };
+    let answers = choose::answers(id, request, &args.choose)?;
+    // By name: what was chosen from these options must not answer a request that came up meanwhile.
+    Ok((Some(request.request_id.clone()), answers))
 }
 
 fn words(decision: Decision, answers: &[Chosen]) -> String {

@@ -59,7 +59,7 @@ impl Progress {
     }
 
     fn question(&self, view: &DispatchView, request: &PermissionRequest) -> Vec<SafeText> {
-        let which = if view.detail.permissions.len() > 1 {
+        let which = if view.detail.permissions.len() > 1 && request.questions.is_empty() {
             format!(" --request {}", text::quoted(&request.request_id))
         } else {
             String::new()
@@ -145,7 +145,7 @@ mod tests {
             1 S
             2 M, wide: medium
             3 L
-          answer: fleet dispatches answer 0193a5b0-0000-7000-8000-000000000001 --choose N|TEXT --choose N,N|TEXT (or: deny)
+          answer: fleet dispatches answer 0193a5b0-0000-7000-8000-000000000001 --request r1 --choose N|TEXT --choose N,N|TEXT (or: deny)
         ");
     }
 
