@@ -3,6 +3,7 @@
 //! Owns: the server, and the record of what it was asked and what it charged. What it answers is decided in `script` by a
 //! keyword in the last message of the user; how an answer looks on the wire is in `wire`.
 
+mod keyword;
 mod script;
 mod wire;
 
@@ -23,7 +24,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use script::{Action, Keyword};
+pub use keyword::Keyword;
+pub use script::Action;
 
 /// What every answered call costs, in tokens.
 pub const INPUT_TOKENS: u64 = 100;
@@ -82,6 +84,7 @@ struct Shared {
     options: Options,
     recorded: Mutex<Vec<Recorded>>,
     answered: Mutex<u64>,
+    script: Mutex<Vec<Action>>,
 }
 
 impl ModelServer {
@@ -109,6 +112,7 @@ impl ModelServer {
             options,
             recorded: Mutex::default(),
             answered: Mutex::default(),
+            script: Mutex::default(),
         });
         let app = Router::new()
             .route("/v1/messages", post(messages))
@@ -146,6 +150,15 @@ impl ModelServer {
         self.shared.answered()
     }
 
+    /// What SCRIPT plays from now on: an action for each result of a tool that came back.
+    pub fn play(&self, script: Vec<Action>) {
+        *self
+            .shared
+            .script
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = script;
+    }
+
     /// Waits for the server's end, which comes only from a failure.
     pub async fn join(mut self) {
         let _ = (&mut self.task).await;
@@ -166,6 +179,15 @@ impl Shared {
         }
     }
 
+    fn decide(&self, read: &script::Read) -> Action {
+        let script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
+        let stage = script::Stage {
+            repo: &self.options.repo,
+            script: &script,
+        };
+        script::decide(read, stage)
+    }
+
     fn answered(&self) -> u64 {
         *self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -183,7 +205,7 @@ async fn messages(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: B
         return wire::failure(401, "authentication_error", "x-api-key header is required");
     }
     let read = script::read(&request);
-    let action = script::decide(&read, &shared.options.repo);
+    let action = shared.decide(&read);
     let stream = request["stream"].as_bool().unwrap_or(false);
     let model = request["model"].as_str().unwrap_or_default().to_owned();
     shared.record(Recorded {

@@ -1,87 +1,13 @@
 //! What the model answers.
 //!
-//! Owns: the keywords and the decision, as plain functions over the request. No I/O.
+//! Owns: the decision, as plain functions over the request. No I/O.
 
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// A word in the last message of the user that chooses the answer. Anything else is echoed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Keyword {
-    /// Answers `PONG`.
-    Pong,
-    /// Writes `hello.txt` with the file tool, then answers.
-    Write,
-    /// Runs a short command in the repo, then answers.
-    Bash,
-    /// Asks the person one question, then says what it was told.
-    Ask,
-    /// Asks two questions at once, the second with several answers, then says what it was told.
-    AskTwo,
-    /// Runs a command that never ends.
-    Sleep,
-    /// 40 tokens, one at a time.
-    Slow,
-    /// Thinks, then answers.
-    Think,
-    /// Says how many messages of the user it saw.
-    History,
-    /// Answers the size of the prompt.
-    Big,
-    /// Never answers.
-    Hang,
-    /// HTTP 400.
-    Fail400,
-    /// HTTP 401.
-    Fail401,
-    /// HTTP 429.
-    Fail429,
-    /// HTTP 500.
-    Fail500,
-    /// HTTP 529.
-    Fail529,
-    /// A stream that breaks; without streaming it answers.
-    FailMid,
-    /// The prompt is too long.
-    FailCtx,
-    /// No credit.
-    FailBill,
-}
-
-impl Keyword {
-    /// In the order in which they are looked for.
-    const ALL: [(&'static str, Self); 19] = [
-        ("FAIL400", Self::Fail400),
-        ("FAIL401", Self::Fail401),
-        ("FAIL429", Self::Fail429),
-        ("FAIL500", Self::Fail500),
-        ("FAIL529", Self::Fail529),
-        ("FAILMID", Self::FailMid),
-        ("FAILCTX", Self::FailCtx),
-        ("FAILBILL", Self::FailBill),
-        ("HISTORY", Self::History),
-        ("THINK", Self::Think),
-        ("WRITE", Self::Write),
-        ("BASH", Self::Bash),
-        ("ASKTWO", Self::AskTwo),
-        ("ASK", Self::Ask),
-        ("SLEEP", Self::Sleep),
-        ("SLOW", Self::Slow),
-        ("PONG", Self::Pong),
-        ("HANG", Self::Hang),
-        ("BIG", Self::Big),
-    ];
-
-    fn find(text: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(word, _)| text.contains(word))
-            .map(|(_, keyword)| *keyword)
-    }
-}
+use super::Keyword;
 
 /// What is answered.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -93,6 +19,8 @@ pub enum Action {
     Slow(String),
     /// Thinking, then a text.
     Think(String),
+    /// Thinking, one word at a time with a delay between, then a text.
+    Ponder(String),
     /// A short text and one tool call.
     Tool {
         /// Its name.
@@ -185,8 +113,17 @@ fn without_reminders(text: &str) -> String {
     left.trim().to_owned()
 }
 
+/// Where the model is, and what a person wrote for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stage<'a> {
+    /// The folder that it writes in.
+    pub(super) repo: &'a Path,
+    /// What SCRIPT plays.
+    pub(super) script: &'a [Action],
+}
+
 /// Decides what to answer.
-pub(super) fn decide(read: &Read, repo: &Path) -> Action {
+pub(super) fn decide(read: &Read, stage: Stage<'_>) -> Action {
     let last = read.users.last().map_or("", String::as_str);
     let Some(keyword) = Keyword::find(last) else {
         return Action::Text(format!("ECHO: {last}"));
@@ -195,18 +132,33 @@ pub(super) fn decide(read: &Read, repo: &Path) -> Action {
     if read.tools.is_empty() && !matches!(failure(keyword), Some(Action::Fail { .. })) {
         return Action::Text("PONG".to_owned());
     }
-    failure(keyword).unwrap_or_else(|| answer(keyword, read, repo))
+    failure(keyword).unwrap_or_else(|| answer(keyword, read, stage))
 }
 
-fn answer(keyword: Keyword, read: &Read, repo: &Path) -> Action {
+fn answer(keyword: Keyword, read: &Read, stage: Stage<'_>) -> Action {
     let last = read.users.last().map_or("", String::as_str);
     match keyword {
-        Keyword::Write | Keyword::Bash | Keyword::Sleep => tool(keyword, read, repo),
-        Keyword::Ask | Keyword::AskTwo => ask(keyword, read),
+        Keyword::Write => call(read, 1, write(stage.repo)),
+        Keyword::Bash => call(read, 1, shell(SHORT)),
+        Keyword::Ask => ask(read, json!([colour()])),
+        Keyword::AskTwo => ask(read, json!([colour(), sizes()])),
+        Keyword::Background => call(read, 1, background()),
+        Keyword::Multi => call(read, 3, shell(SHORT)),
+        Keyword::Loop => call(read, 50, shell(SHORT)),
+        Keyword::NetBash => call(read, 1, shell("touch ../outside.txt")),
+        Keyword::Sleep => call(read, 1, shell("tail -f /dev/null")),
+        Keyword::DFork => call(read, 1, shell(DFORK)),
+        Keyword::SubAgent => call(read, 1, delegate(read)),
+        Keyword::Script => {
+            let ended = || Action::Text("THE SCRIPT IS OVER".to_owned());
+            let next = stage.script.get(read.tool_results).cloned();
+            next.map_or_else(ended, |action| offered(read, action))
+        }
         Keyword::Slow => {
             let words: Vec<String> = (0..40).map(|n| format!("token{n:02}")).collect();
             Action::Slow(words.join(" "))
         }
+        Keyword::Ponder => Action::Ponder("Thought about it for long. PONG".to_owned()),
         Keyword::Think => Action::Think("Thought about it. PONG".to_owned()),
         Keyword::History => Action::Text(format!(
             "HISTORY n={} :: {}",
@@ -227,62 +179,90 @@ fn answer(keyword: Keyword, read: &Read, repo: &Path) -> Action {
     }
 }
 
-fn tool(keyword: Keyword, read: &Read, repo: &Path) -> Action {
-    if read.tool_results > 0 {
+/// A command that is soon over.
+const SHORT: &str = "echo tool-output-123; touch bash.txt";
+/// Leaves a process in a session of its own whose parent is gone and which ignores what it can, then never ends.
+const DFORK: &str = "(setsid sh -c 'trap \"\" TERM HUP INT; while :; do tail -f /dev/null; done' </dev/null >/dev/null 2>&1 &); \
+                     tail -f /dev/null";
+
+/// Calls a tool so many times, then says so.
+fn call(read: &Read, times: usize, (name, input): (&str, Value)) -> Action {
+    if read.tool_results >= times {
         return Action::Text("DONE after the tool".to_owned());
     }
-    let (name, input) = if keyword == Keyword::Write {
-        let path = repo.join("hello.txt");
-        (
-            "Write",
-            json!({ "file_path": path, "content": "hello from the model server\n" }),
-        )
+    let name = name.to_owned();
+    offered(read, Action::Tool { name, input })
+}
+
+fn write(repo: &Path) -> (&'static str, Value) {
+    let path = repo.join("hello.txt");
+    let content = "hello from the model server\n";
+    ("Write", json!({ "file_path": path, "content": content }))
+}
+
+fn shell(command: &str) -> (&'static str, Value) {
+    let input = json!({ "command": command, "description": "run a scripted command" });
+    ("Bash", input)
+}
+
+fn delegate(read: &Read) -> (&'static str, Value) {
+    // The tool has had two names.
+    let name = if read.tools.iter().any(|tool| tool == "Task") {
+        "Task"
     } else {
-        let command = if keyword == Keyword::Sleep {
-            "tail -f /dev/null"
-        } else {
-            "echo tool-output-123; touch bash.txt"
-        };
-        (
-            "Bash",
-            json!({ "command": command, "description": "run a scripted command" }),
-        )
+        "Agent"
     };
-    call(read, name, input)
+    let input = json!({
+        "description": "a scripted agent", "prompt": "PONG, from below", "subagent_type": "general-purpose",
+        "run_in_background": false,
+    });
+    (name, input)
 }
 
-/// A call, if the tool is on offer.
-fn call(read: &Read, name: &str, input: Value) -> Action {
-    if read.tools.iter().any(|tool| tool == name) {
-        Action::Tool {
-            name: name.to_owned(),
-            input,
-        }
-    } else {
-        Action::Text("NO-TOOL-AVAILABLE".to_owned())
-    }
+fn background() -> (&'static str, Value) {
+    let (name, mut input) = shell("sleep 1; echo background-done");
+    input["run_in_background"] = Value::from(true);
+    (name, input)
 }
 
-fn ask(keyword: Keyword, read: &Read) -> Action {
+/// Puts questions to the person, then says what came back.
+fn ask(read: &Read, questions: Value) -> Action {
     if read.tool_results > 0 {
         return Action::Text(format!("TOLD: {}", read.last_result));
     }
-    let option =
-        |label: &str, description: &str| json!({ "label": label, "description": description });
-    let colour = json!({
+    call(
+        read,
+        1,
+        ("AskUserQuestion", json!({ "questions": questions })),
+    )
+}
+
+fn colour() -> Value {
+    json!({
         "question": "Which colour should it be?", "header": "Colour", "multiSelect": false,
         "options": [option("Red", "like a rose"), option("Blue", "like the sky")],
-    });
-    let sizes = json!({
+    })
+}
+
+fn sizes() -> Value {
+    json!({
         "question": "Which sizes are needed?", "header": "Sizes", "multiSelect": true,
         "options": [option("S", "small"), option("M, wide", "medium"), option("L", "large")],
-    });
-    let questions = if keyword == Keyword::AskTwo {
-        json!([colour, sizes])
-    } else {
-        json!([colour])
-    };
-    call(read, "AskUserQuestion", json!({ "questions": questions }))
+    })
+}
+
+fn option(label: &str, description: &str) -> Value {
+    json!({ "label": label, "description": description })
+}
+
+/// The action, or words where its tool is not on offer.
+fn offered(read: &Read, action: Action) -> Action {
+    if let Action::Tool { name, .. } = &action
+        && !read.tools.contains(name)
+    {
+        return Action::Text("NO-TOOL-AVAILABLE".to_owned());
+    }
+    action
 }
 
 fn failure(keyword: Keyword) -> Option<Action> {
@@ -305,11 +285,19 @@ fn failure(keyword: Keyword) -> Option<Action> {
         Keyword::Pong
         | Keyword::Write
         | Keyword::Bash
+        | Keyword::NetBash
+        | Keyword::Multi
+        | Keyword::Loop
+        | Keyword::Sleep
+        | Keyword::DFork
+        | Keyword::SubAgent
         | Keyword::Ask
         | Keyword::AskTwo
-        | Keyword::Sleep
+        | Keyword::Background
+        | Keyword::Script
         | Keyword::Slow
         | Keyword::Think
+        | Keyword::Ponder
         | Keyword::History
         | Keyword::Big
         | Keyword::Hang
@@ -327,7 +315,12 @@ mod tests {
     use super::*;
 
     fn decided(request: &Value) -> Action {
-        decide(&read(request), Path::new("/repo"))
+        let script = [Action::Text("one".into()), Action::Text("two".into())];
+        let stage = Stage {
+            repo: Path::new("/repo"),
+            script: &script,
+        };
+        decide(&read(request), stage)
     }
 
     fn user(text: &str) -> Value {
@@ -353,16 +346,30 @@ mod tests {
     }
 
     #[test]
-    fn a_question_is_asked_once_and_what_came_back_is_told() {
-        let tools = json!([{ "name": "AskUserQuestion" }]);
-        let asked = decided(&json!({ "messages": [user("ASKTWO")], "tools": tools }));
-        assert!(
-            matches!(&asked, Action::Tool { name, input } if name == "AskUserQuestion" && input["questions"][1]["multiSelect"] == true)
+    fn some_call_more_than_once_and_a_script_plays_an_action_for_each_result() {
+        let result = json!({ "role": "user", "content": [{ "type": "tool_result" }] });
+        let after = |text, results: usize| {
+            let mut messages = vec![user(text)];
+            messages.extend(std::iter::repeat_n(result.clone(), results));
+            decided(&request(&messages))
+        };
+        assert!(matches!(after("MULTI", 2), Action::Tool { .. }));
+        assert_eq!(
+            after("MULTI", 3),
+            Action::Text("DONE after the tool".into())
         );
-        let result =
-            json!({ "role": "user", "content": [{ "type": "tool_result", "content": "blue" }] });
-        let told = decided(&json!({ "messages": [user("ASK"), result], "tools": tools }));
-        assert_eq!(told, Action::Text("TOLD: blue".into()));
+        assert_eq!(after("SCRIPT", 1), Action::Text("two".into()));
+        assert_eq!(
+            after("SCRIPT", 2),
+            Action::Text("THE SCRIPT IS OVER".into())
+        );
+        assert!(
+            matches!(after("NETBASH", 0), Action::Tool { input, .. } if input["command"] == "touch ../outside.txt")
+        );
+        assert_eq!(
+            after("SUBAGENT", 0),
+            Action::Text("NO-TOOL-AVAILABLE".into())
+        );
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub(super) async fn answer(call: Call, action: Action) -> Response {
         Action::Text(_)
         | Action::Slow(_)
         | Action::Think(_)
+        | Action::Ponder(_)
         | Action::Tool { .. }
         | Action::Break(_) => {
             if call.stream {
@@ -101,10 +102,11 @@ fn blocks(action: &Action) -> Vec<Value> {
     let text = |text: &str| json!({ "type": "text", "text": text });
     match action {
         Action::Text(said) | Action::Slow(said) | Action::Break(said) => vec![text(said)],
-        Action::Think(said) => vec![
-            json!({ "type": "thinking", "thinking": "Let me think about it.", "signature": "sig" }),
-            text(said),
-        ],
+        Action::Think(said) => vec![thinking("Let me think about it."), text(said)],
+        Action::Ponder(said) => {
+            let thoughts: Vec<String> = (0..40).map(|n| format!("thought{n:02}")).collect();
+            vec![thinking(&thoughts.join(" ")), text(said)]
+        }
         Action::Tool { name, input } => vec![
             text("Calling the tool now. "),
             json!({ "type": "tool_use", "id": format!("toolu_{}", Uuid::new_v4().simple()), "name": name, "input": input }),
@@ -113,9 +115,13 @@ fn blocks(action: &Action) -> Vec<Value> {
     }
 }
 
+fn thinking(thought: &str) -> Value {
+    json!({ "type": "thinking", "thinking": thought, "signature": "sig" })
+}
+
 fn events(call: Call, action: &Action) -> Response {
     let breaks = matches!(action, Action::Break(_));
-    let slow = if matches!(action, Action::Slow(_)) {
+    let slow = if matches!(action, Action::Slow(_) | Action::Ponder(_)) {
         call.slow_delay
     } else {
         Duration::ZERO
@@ -168,6 +174,10 @@ fn step(event: Value) -> Step {
     }
 }
 
+fn words(text: &Value) -> impl Iterator<Item = &str> {
+    text.as_str().unwrap_or_default().split_inclusive(' ')
+}
+
 fn block_steps(index: usize, block: &Value, slow: Duration, steps: &mut Vec<Step>) {
     let delta =
         |delta: Value| json!({ "type": "content_block_delta", "index": index, "delta": delta });
@@ -175,11 +185,7 @@ fn block_steps(index: usize, block: &Value, slow: Duration, steps: &mut Vec<Step
     match block["type"].as_str() {
         Some("text") => {
             steps.push(step(start(json!({ "type": "text", "text": "" }))));
-            for piece in block["text"]
-                .as_str()
-                .unwrap_or_default()
-                .split_inclusive(' ')
-            {
+            for piece in words(&block["text"]) {
                 let event = delta(json!({ "type": "text_delta", "text": piece }));
                 steps.push(Step { after: slow, event });
             }
@@ -188,9 +194,10 @@ fn block_steps(index: usize, block: &Value, slow: Duration, steps: &mut Vec<Step
             steps.push(step(start(
                 json!({ "type": "thinking", "thinking": "", "signature": "" }),
             )));
-            steps.push(step(delta(
-                json!({ "type": "thinking_delta", "thinking": block["thinking"] }),
-            )));
+            for piece in words(&block["thinking"]) {
+                let event = delta(json!({ "type": "thinking_delta", "thinking": piece }));
+                steps.push(Step { after: slow, event });
+            }
             steps.push(step(delta(
                 json!({ "type": "signature_delta", "signature": block["signature"] }),
             )));
