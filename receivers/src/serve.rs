@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::Mode;
 use crate::adapter::{Adapter, BuildError, build};
 use crate::child::{self, ChildEnv};
 use crate::config::ReceiverConfig;
@@ -104,6 +105,9 @@ pub async fn serve_until_signal(dir: &Path) -> Result<(), ServeError> {
     }
 }
 
+/// Names Claude Code the folder for its own temporary files.
+const CLAUDE_SCRATCH: &str = "CLAUDE_CODE_TMPDIR";
+
 /// How a receiver is told to stop.
 #[derive(Debug, Clone)]
 pub struct Stop {
@@ -135,6 +139,7 @@ pub async fn serve_with(
 ) -> Result<(), ServeError> {
     let (config, token) = folder::load(dir)?;
     let _lock = lock(dir).await?;
+    folder::scratch::begin(dir)?;
     let store = open_store(dir).await?;
     if let Err(error) = child::become_subreaper() {
         tracing::warn!(%error, "orphans of agents cannot be adopted; they are swept all the same");
@@ -170,6 +175,9 @@ pub async fn serve_with(
     run(listener, registry, work, (token, identity)).await;
     // One that is left says that its receiver died: whoever deployed it starts it again.
     Identity::forget(dir)?;
+    if let Err(error) = folder::scratch::end(dir) {
+        tracing::warn!(%error, "the next start removes it");
+    }
     store.close().await;
     Ok(())
 }
@@ -215,10 +223,16 @@ async fn run(
 
 /// `DIR/env` where whoever deployed it wrote one, else this process's own environment.
 fn environment(dir: &Path, config: &ReceiverConfig) -> Result<ChildEnv, FolderError> {
-    Ok(match folder::read_env(dir)? {
+    let mut env = match folder::read_env(dir)? {
         Some(env) => ChildEnv::pick(config.mode, &config.env, env),
         None => ChildEnv::pick_own(config.mode, &config.env),
-    })
+    };
+    if config.mode == Mode::Cc {
+        // Each short-lived Claude Code leaves files in its temporary folder.
+        let scratch = folder::scratch::of(dir)?;
+        env.set_default(CLAUDE_SCRATCH, &scratch.to_string_lossy());
+    }
+    Ok(env)
 }
 
 /// Who looks whether the folder is served holds the lock for an instant, and a receiver that was killed until it is gone.

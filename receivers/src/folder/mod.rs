@@ -7,6 +7,7 @@ mod env;
 mod health;
 mod identity;
 mod lock;
+pub(crate) mod scratch;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};

@@ -111,3 +111,22 @@ fn an_identity_is_of_one_process() {
     Identity::forget(root.path()).unwrap();
     assert_eq!(Identity::read(root.path()).unwrap(), None);
 }
+
+#[test]
+fn the_scratch_begins_empty_belongs_to_nobody_else_and_ends_without_following_links() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = dir.path().join("kept");
+    std::fs::create_dir(&kept).unwrap();
+    std::fs::write(kept.join("file"), "").unwrap();
+    scratch::begin(dir.path()).unwrap();
+    let scratch = scratch::of(dir.path()).unwrap();
+    std::os::unix::fs::symlink(&kept, scratch.join("link")).unwrap();
+    scratch::begin(dir.path()).unwrap();
+    assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 0);
+    let mode = std::fs::metadata(&scratch).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    std::os::unix::fs::symlink(&kept, scratch.join("link")).unwrap();
+    scratch::end(dir.path()).unwrap();
+    scratch::end(dir.path()).unwrap();
+    assert!(!scratch.exists() && kept.join("file").exists());
+}
