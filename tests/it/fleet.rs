@@ -212,15 +212,11 @@ impl Fleet {
     }
 
     /// Waits until a condition holds; a test that waits in vain fails with what it waited for.
-    pub(crate) fn until(&self, what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
-        let end = Instant::now() + limit;
-        while !holds() {
-            assert!(
-                Instant::now() < end,
-                "waited {limit:?} in vain until {what}"
-            );
-            std::thread::sleep(Duration::from_millis(10));
-        }
+    pub(crate) fn until(&self, what: &str, limit: Duration, holds: impl FnMut() -> bool) {
+        assert!(
+            holds_within(limit, holds),
+            "waited {limit:?} in vain until {what}"
+        );
     }
 
     /// Processes that belong to this fleet, as `pid command line`: those with its mark, and those whose command line names
@@ -303,6 +299,18 @@ pub(crate) fn run_bare(home: &Path, words: &[&str]) -> Said {
 pub(crate) fn first_object(said: &Said) -> Value {
     let line = said.stdout.lines().next().unwrap_or_default();
     serde_json::from_str(line).unwrap_or_else(|error| panic!("no JSON ({error}) in {said:?}"))
+}
+
+/// Waits until a condition holds. Says whether it did in time.
+pub(crate) fn holds_within(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + limit;
+    while !holds() {
+        if Instant::now() >= end {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    true
 }
 
 /// SIGKILL to one process.

@@ -1,0 +1,1 @@
+"""A tiny package that an agent is asked to change."""

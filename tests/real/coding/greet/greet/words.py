@@ -1,0 +1,6 @@
+"""Words of greeting."""
+
+
+def hello(name):
+    """Greets somebody by name."""
+    return f"Hello, {name}."
