@@ -204,6 +204,7 @@ async fn run(
     let close = CancellationToken::new();
     let mut loops = JoinSet::new();
     loops.spawn(server::watch_agent(shared, agent_tx));
+    loops.spawn(reap());
     let mut accepting = JoinSet::new();
     accepting.spawn(server::accept_loop(
         listener,
@@ -219,6 +220,12 @@ async fn run(
     accepting.join_next().await;
     loops.shutdown().await;
     tracing::info!("stopped");
+}
+
+async fn reap() {
+    if let Err(error) = child::reap_as_they_die().await {
+        tracing::warn!(%error, "orphans of agents are reaped at the end of a turn only");
+    }
 }
 
 /// `DIR/env` where whoever deployed it wrote one, else this process's own environment.

@@ -23,7 +23,7 @@ mod tree;
 pub use ask::{AskError, Said, ask};
 pub use env::ChildEnv;
 pub use lines::{Line, Lines, Splitter, Tail};
-pub use reap::{become_subreaper, reap_orphans};
+pub use reap::{become_subreaper, reap_as_they_die, reap_orphans};
 pub use spawn::{Child, SpawnError, Spawner, Stdin, Stop, StopSignal, stop};
 pub use sweep::{SweepReport, sweep};
 

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, WaitOptions};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{proc, registry};
 
@@ -43,6 +44,22 @@ pub fn reap_orphans() -> usize {
         .filter(|stat| stat.zombie && stat.ppid == own && stat.pgrp != own_group)
         .filter(|stat| reap(stat.pid))
         .count()
+}
+
+/// Reaps orphans when they die, until it is dropped. A sweep cannot: what it killed, or what nobody killed, may die after it.
+/// Between two deaths it costs nothing.
+///
+/// # Errors
+/// What the system says about the signal.
+pub async fn reap_as_they_die() -> io::Result<()> {
+    let mut deaths = signal(SignalKind::child())?;
+    loop {
+        // It fails only when the process ends.
+        let _ = tokio::task::spawn_blocking(reap_orphans).await;
+        if deaths.recv().await.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 /// Reaps one dead child unless somebody waits for it. Says whether it did.

@@ -138,6 +138,29 @@ async fn an_orphan_that_died_by_itself_leaves_no_zombie() {
     .unwrap();
 }
 
+/// A sweep comes too early for it: it lives on without the marker and dies when nobody looks.
+#[tokio::test]
+async fn an_orphan_that_dies_after_the_sweep_leaves_no_zombie() {
+    become_subreaper().unwrap();
+    let reaping = tokio::spawn(reap_as_they_die());
+    let dir = tempfile::tempdir().unwrap();
+    let task = TaskId::mint();
+    let orphan = "echo $$ >> pids; while [ ! -e go ]; do sleep 0.01; done";
+    let script = format!(
+        "(env -i PATH=\"$PATH\" setsid sh -c '{orphan}' </dev/null >/dev/null 2>&1 &); exit 0"
+    );
+    let mut child = spawner("late-a", &task, dir.path())
+        .spawn(&sh(&script), Stdin::Null)
+        .unwrap();
+    let pids = written_pids(dir.path(), 1).await;
+    assert!(child.wait().await.unwrap().success());
+    assert_eq!(sweep("late-a", Some(&task)).await.survivors, 0);
+    assert!(proc::stat(pids[0]).is_some(), "it outlives the sweep");
+    std::fs::write(dir.path().join("go"), "").unwrap();
+    all_gone(&pids).await;
+    reaping.abort();
+}
+
 #[tokio::test]
 async fn stopping_goes_through_its_steps_and_then_kills() {
     let dir = tempfile::tempdir().unwrap();
