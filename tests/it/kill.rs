@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::dice::Dice;
 use crate::fleet::{Fleet, Said, kill};
 
 /// Moments of one run. The seed is printed with a failure, so that it can be played again.
@@ -37,27 +38,6 @@ fn fleet_with(script: &str, more: &str) -> Fleet {
         path.display()
     ));
     fleet
-}
-
-/// A small generator, so that moments differ from run to run and a failure can be repeated.
-struct Dice(u64);
-
-impl Dice {
-    fn new() -> Self {
-        let seed = std::env::var("FLEET_TEST_SEED")
-            .ok()
-            .and_then(|text| text.parse().ok());
-        let seed = seed.unwrap_or_else(|| u64::from(std::process::id()) * 2_654_435_761 + 1);
-        eprintln!("FLEET_TEST_SEED={seed}");
-        Self(seed)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod cli_send;
 mod cli_text;
 mod completions;
 mod console;
+mod dice;
 mod fake_daemon;
 mod fleet;
 mod forged;

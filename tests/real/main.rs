@@ -17,6 +17,10 @@
 )]
 
 mod coding;
+mod cycles;
+#[path = "../it/dice.rs"]
+#[allow(dead_code, reason = "shared with the fast tests, which use all of it")]
+mod dice;
 #[path = "../it/fleet.rs"]
 #[allow(dead_code, reason = "shared with the fast tests, which use all of it")]
 mod fleet;

@@ -68,9 +68,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// A fleet whose peer has these further lines in its table. Its receiver does not run yet.
     pub(crate) fn set(cli: Cli, peer: &str) -> Self {
-        let fleet = Fleet::new(&format!(
-            "[peers.app]\nmode = \"cc\"\nrepo = \"repo\"\nenv = [\"FLEET_TEST_DIR\"]\n{peer}\n"
-        ));
+        let fleet = Fleet::new(&table("cc", peer));
         std::fs::create_dir(fleet.path("tmp")).expect("tmp");
         let options = Options {
             port: 0,
@@ -87,6 +85,15 @@ impl Scene {
             env,
             log: RefCell::default(),
         }
+    }
+
+    /// The same fleet with a command in the place of Claude Code.
+    pub(crate) fn set_exec(script: &str) -> Self {
+        let scene = Self::set(Cli::Real, "");
+        let path = scene.fleet.script("agent.sh", script);
+        let command = format!("events = \"jsonl\"\ncommand = [\"{}\"]", path.display());
+        scene.fleet.write_config(&table("exec", &command));
+        scene
     }
 
     /// Adds a line to what a failure shows.
@@ -207,6 +214,13 @@ impl Scene {
             .collect()
     }
 
+    /// The process of this fleet whose command line holds this, without asking the fleet, which would start one.
+    pub(crate) fn find(&self, words: &str) -> Option<i32> {
+        let found = self.fleet.processes().into_iter();
+        let mut found = found.filter(|(_, line)| line.contains(words));
+        found.next().map(|(pid, _)| pid)
+    }
+
     /// Stops everything the polite way; tells what is left all the same: processes, ports, temporary files.
     pub(crate) fn end(&self) -> Vec<String> {
         let port = self.port();
@@ -255,6 +269,11 @@ impl Scene {
             .map(|path| format!("file {}", path.display()))
             .collect()
     }
+}
+
+/// The peer in fleet.toml.
+fn table(mode: &str, more: &str) -> String {
+    format!("[peers.app]\nmode = \"{mode}\"\nrepo = \"repo\"\nenv = [\"FLEET_TEST_DIR\"]\n{more}\n")
 }
 
 /// Every file below a folder.

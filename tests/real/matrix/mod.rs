@@ -109,7 +109,7 @@ fn play(row: &Row) -> Played {
     played
 }
 
-fn said(panic: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn said(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| Some((*panic.downcast_ref::<&str>()?).to_owned()))
         .unwrap_or_else(|| "it panicked without words".to_owned())
