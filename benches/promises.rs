@@ -1,4 +1,5 @@
-//! What the README promises, measured on the release binary: dispatch latency, start to healthy, idle memory, stop.
+//! What the README promises, measured on the release binary: dispatch latency, start to healthy, idle memory, stop, and what
+//! a turn of Claude Code costs more through us.
 //!
 //! Owns: real processes, a real disk, a table on standard output. It asserts nothing about time: figures are for
 //! reading, and a busy machine must not fail a build.
@@ -10,6 +11,9 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
+#[path = "promises/cc.rs"]
+mod cc;
+
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -17,7 +21,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fleet::control::{Answer, Command as Ask, ControlHandle, SubmitRequest, Target};
-use fleet::domain::DispatchId;
+use fleet::domain::{DispatchId, DispatchState};
 use serde_json::{Value, json};
 
 /// Dispatches measured, after a warm-up.
@@ -39,6 +43,7 @@ fn main() {
     measure(dir.path());
     fleet(dir.path(), &["stop", "--all"]);
     fleet(dir.path(), &["daemon", "stop"]);
+    cc::measure();
 }
 
 fn measure(dir: &Path) {
@@ -177,7 +182,7 @@ async fn dispatches(dir: &Path) -> Vec<Duration> {
     let mut times = Vec::with_capacity(DISPATCHES);
     for n in 0..WARM_UP + DISPATCHES {
         let began = Instant::now();
-        one_dispatch(&handle, n).await;
+        one_dispatch(&handle, "echo", &format!("hello {n}"), None).await;
         if n >= WARM_UP {
             times.push(began.elapsed());
         }
@@ -185,13 +190,13 @@ async fn dispatches(dir: &Path) -> Vec<Duration> {
     times
 }
 
-async fn one_dispatch(handle: &ControlHandle, n: usize) {
+async fn one_dispatch(handle: &ControlHandle, peer: &str, text: &str, context: Option<&str>) {
     let dispatch_id = DispatchId::mint();
     let request = SubmitRequest {
         dispatch_id,
-        peer: "echo".to_owned(),
-        contract: json!({"instruction": format!("hello {n}")}),
-        context_id: None,
+        peer: peer.to_owned(),
+        contract: json!({"instruction": text}),
+        context_id: context.map(str::to_owned),
         again: false,
     };
     handle.call(Ask::Submit(request)).await.expect("submitted");
@@ -203,6 +208,7 @@ async fn one_dispatch(handle: &ControlHandle, n: usize) {
         if let Ok(Answer::Dispatch(view)) = answer
             && view.state.is_final()
         {
+            assert_eq!(view.state, DispatchState::Completed, "{view:?}");
             return;
         }
     }
