@@ -4,6 +4,7 @@
 //! over the control socket and shows the answer. Two doors lead further: `daemon` runs the daemon, `serve` a receiver.
 
 pub mod args;
+mod audit;
 mod budget;
 mod completions;
 mod config;
@@ -18,8 +19,8 @@ mod log;
 mod logs;
 mod output;
 mod peers;
-mod restart;
 mod question;
+mod restart;
 #[cfg(test)]
 mod samples;
 mod send;
@@ -56,6 +57,7 @@ pub async fn run(global: &GlobalArgs, command: Command) -> u8 {
         Command::Send(args) => send::execute(global, &args).await,
         Command::Dispatches(args) => dispatches::execute(global, args).await,
         Command::Budget(args) => budget::execute(global, &args).await,
+        Command::Audit(args) => audit::execute(global, &args).await,
         Command::Transcripts(args) => transcripts::execute(global, args).await,
         Command::Logs(args) => logs::execute(global, &args).await,
         Command::Trust(args) => trust::execute(global, &args).await,

@@ -147,13 +147,17 @@ fn ours() -> PeerView {
             peer: name,
             tokens: Amounts {
                 limit: Some(200_000),
+                topped_up: 0,
                 granted: 50_000,
                 spent: 12_345,
+                remaining: Some(137_655),
             },
             turns: Amounts {
                 limit: Some(50),
+                topped_up: 0,
                 granted: 1,
                 spent: 4,
+                remaining: Some(45),
             },
             cost_usd: Amounts::default(),
             window: Some(Window::Day),

@@ -3,6 +3,9 @@
 //! Owns: finding both, and unpacking answers. Does not own: the connection, see [`crate::control`].
 
 use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::args::{GlobalArgs, ReceiverArgs};
 use crate::control::{Answer, AnswerStream, Command, ControlHandle, DispatchView, Target};
@@ -12,6 +15,11 @@ use crate::domain::{DispatchId, ErrorKind, Failure, PeerName};
 const MIN_PART: usize = 4;
 /// Dispatches that are searched for a part of an id, or for a context: what a person remembers is among the newest.
 const SEARCHED: u32 = 1_000;
+
+/// How long a command that lost its daemon is given again: a daemon is back within seconds.
+const AGAIN_FOR: Duration = Duration::from_secs(30);
+/// Before it is given again.
+const AGAIN_PAUSE: Duration = Duration::from_millis(200);
 
 /// A connection to the daemon of the fleet that the flags name.
 #[derive(Debug)]
@@ -50,6 +58,29 @@ impl Session {
     }
 }
 
+/// Gives a command that counts once, however often it is given: one that loses its daemon on the way starts it and gives
+/// the command again.
+///
+/// # Errors
+/// The daemon's own answer, or that none was reached for [`AGAIN_FOR`].
+pub(crate) async fn call_again(global: &GlobalArgs, command: &Command) -> Result<Answer, Failure> {
+    let target = target(global)?;
+    // A daemon that cannot be started at all is told at once.
+    let mut handle = ControlHandle::connect(&target).await?;
+    let give_up_at = Instant::now() + AGAIN_FOR;
+    loop {
+        let failure = match handle.call(command.clone()).await {
+            Err(failure) if failure.kind == ErrorKind::Daemon && !handle.is_connected() => failure,
+            answered => return answered,
+        };
+        if Instant::now() >= give_up_at {
+            return Err(failure);
+        }
+        tokio::time::sleep(AGAIN_PAUSE).await;
+        handle = ControlHandle::connect(&target).await?;
+    }
+}
+
 /// The fleet that the flags and the current folder name.
 pub fn target(global: &GlobalArgs) -> Result<Target, Failure> {
     let cwd = std::env::current_dir().unwrap_or_else(|_gone| PathBuf::from("/"));
@@ -74,6 +105,7 @@ pub(crate) fn unexpected(answer: &Answer) -> Failure {
         Answer::Peers(_) => "peers",
         Answer::Status(_) => "the status",
         Answer::Budgets(_) => "budgets",
+        Answer::Audit(_) => "what was done",
         Answer::Transcripts(_) => "transcripts",
         Answer::Lines(_) => "lines of a transcript",
         Answer::Trust(_) => "what fleet.toml would run",

@@ -2,13 +2,12 @@
 //!
 //! Owns: how they read for a person. Does not own: printing, and JSON.
 
-use std::fmt::Display;
-
 use fleet_a2a::ext::{Decision, PermissionRequest, Usage};
 use serde_json::Value;
 
 use super::args::GlobalArgs;
 use crate::control::{Amounts, BudgetView, DispatchView};
+pub(crate) use crate::domain::grouped;
 use crate::domain::{DispatchState, PeerText, Reason, SafeText, Verification};
 
 /// The state as a person reads it.
@@ -192,35 +191,18 @@ pub(crate) fn elapsed(ms: u64) -> String {
     }
 }
 
-/// One figure of a budget: `12,345 + 50,000 held / 200,000`, or what is spent where nothing is limited.
+/// One figure of a budget: `12,345 + 50,000 held / 200,000`, or what is spent where nothing is limited. What is topped up
+/// counts as limit.
 pub(crate) fn amounts(amounts: &Amounts<u64>) -> String {
-    let limit = amounts.limit.map(grouped);
-    figure(
-        &grouped(amounts.spent),
-        amounts.granted > 0,
-        &grouped(amounts.granted),
-        limit,
-    )
-}
-
-/// The same in dollars.
-pub(crate) fn dollars(amounts: &Amounts<f64>) -> String {
-    let usd = |value: f64| format!("${value:.2}");
-    figure(
-        &usd(amounts.spent),
-        amounts.granted > 0.0,
-        &usd(amounts.granted),
-        amounts.limit.map(usd),
-    )
-}
-
-fn figure(spent: &str, holds: bool, granted: &str, limit: Option<String>) -> String {
-    let held = if holds {
-        format!(" + {granted} held")
-    } else {
-        String::new()
+    let spent = grouped(amounts.spent);
+    let held = match amounts.granted {
+        0 => String::new(),
+        granted => format!(" + {} held", grouped(granted)),
     };
-    let limit = limit.map_or_else(String::new, |limit| format!(" / {limit}"));
+    let limit = amounts
+        .limit
+        .map(|limit| limit.saturating_add(amounts.topped_up));
+    let limit = limit.map_or_else(String::new, |limit| format!(" / {}", grouped(limit)));
     format!("{spent}{held}{limit}")
 }
 
@@ -229,19 +211,6 @@ pub(crate) fn window(budget: &BudgetView) -> String {
     let word = budget.window.map_or("", crate::domain::Window::word);
     let until = budget.resets_at.as_ref();
     until.map_or_else(|| word.to_owned(), |until| format!("{word}, until {until}"))
-}
-
-/// A number with a comma at each thousand.
-pub(crate) fn grouped(number: impl Display) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// At most so many characters, and a mark that tells when there were more.
@@ -341,7 +310,6 @@ mod tests {
     fn budgets_and_times_in_words() {
         let budget = &samples::status().peers[0].budget;
         assert_eq!(amounts(&budget.tokens), "12,345 + 50,000 held / 200,000");
-        assert_eq!(dollars(&budget.cost_usd), "$0.00");
         assert_eq!(window(budget), "day, until 2025-11-22T00:00:00.000Z");
         let times = [0, 999, 1_000, 59_999, 60_000, 3_723_000].map(elapsed);
         assert_eq!(

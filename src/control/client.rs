@@ -17,7 +17,8 @@ use tokio_util::task::AbortOnDropHandle;
 use super::launch::{Fate, Launched, launch};
 use super::line::{Line, no_answer, read_response};
 use super::{
-    Answer, Build, CONNECTION_ID, Command, Fit, LineReader, Request, Target, Welcome, env, to_line,
+    Answer, Build, CONNECTION_ID, ClientKind, Command, Fit, LineReader, Request, Target, Welcome,
+    env, to_line,
 };
 use crate::domain::{ErrorKind, Failure};
 
@@ -41,6 +42,7 @@ pub struct ControlHandle {
 #[derive(Debug)]
 struct Inner {
     target: Target,
+    client: ClientKind,
     next_id: AtomicU64,
     calls: mpsc::Sender<Vec<u8>>,
     pending: Pending,
@@ -56,12 +58,20 @@ impl ControlHandle {
     /// What the daemon could not start for, or a [`Failure`] of kind `daemon` when none answers within 5 s, or when it is of
     /// another version or serves another file.
     pub async fn connect(target: &Target) -> Result<Self, Failure> {
+        Self::connect_as(target, ClientKind::Cli).await
+    }
+
+    /// [`ControlHandle::connect`] as another face than the command line.
+    ///
+    /// # Errors
+    /// As [`ControlHandle::connect`].
+    pub async fn connect_as(target: &Target, client: ClientKind) -> Result<Self, Failure> {
         let deadline = Instant::now() + START_TIMEOUT;
         let mut launched: Option<(Launched, Instant)> = None;
         loop {
-            if let Some(line) = Line::open(target).await? {
+            if let Some(line) = Line::open(target, client).await? {
                 match line.fit() {
-                    Fit::Same | Fit::ClientOlder => return Ok(Self::over(target, line)),
+                    Fit::Same | Fit::ClientOlder => return Ok(Self::over(target, client, line)),
                     Fit::DaemonOlder => line.hand_over().await,
                     Fit::ClientTooOld => {
                         return Err(Fit::ClientTooOld.refusal(&Build::own(), &line.daemon.build));
@@ -92,11 +102,12 @@ impl ControlHandle {
     /// # Errors
     /// A [`Failure`] when one runs but cannot be used.
     pub async fn connect_running(target: &Target) -> Result<Option<Self>, Failure> {
-        let line = Line::open(target).await?;
-        Ok(line.map(|line| Self::over(target, line)))
+        let client = ClientKind::Cli;
+        let line = Line::open(target, client).await?;
+        Ok(line.map(|line| Self::over(target, client, line)))
     }
 
-    fn over(target: &Target, line: Line) -> Self {
+    fn over(target: &Target, client: ClientKind, line: Line) -> Self {
         let pending: Pending = Arc::new(Mutex::new(Some(HashMap::new())));
         let (calls, queue) = mpsc::channel(CALLS);
         let reader = tokio::spawn(read_answers(line.reader, Arc::clone(&pending)));
@@ -104,6 +115,7 @@ impl ControlHandle {
         Self {
             inner: Arc::new(Inner {
                 target: target.clone(),
+                client,
                 next_id: AtomicU64::new(CONNECTION_ID + 1),
                 calls,
                 pending,
@@ -124,6 +136,13 @@ impl ControlHandle {
     #[must_use]
     pub fn daemon(&self) -> &Welcome {
         &self.inner.daemon
+    }
+
+    /// Whether the daemon is there still: a failure of a connection that stands is the daemon's own word.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        let pending = self.inner.pending.lock();
+        pending.unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Sends a command and waits for its first answer ([`Answer::Done`] when it has no other).
@@ -156,7 +175,7 @@ impl ControlHandle {
     /// A [`Failure`] of kind `daemon` when the daemon went away.
     pub async fn stream(&self, command: Command) -> Result<AnswerStream, Failure> {
         let target = &self.inner.target;
-        let Some(mut line) = Line::open(target).await? else {
+        let Some(mut line) = Line::open(target, self.inner.client).await? else {
             return Err(went_away());
         };
         let bytes = to_line(&request(CONNECTION_ID + 1, command, target))?;
@@ -249,6 +268,9 @@ fn starts_receivers(command: &Command) -> bool {
         | Command::Stop { .. }
         | Command::Status
         | Command::Budgets { .. }
+        | Command::TopUp { .. }
+        | Command::ResetBudget { .. }
+        | Command::Audit { .. }
         | Command::Transcripts { .. }
         | Command::Trust { .. }
         | Command::StopDaemon

@@ -6,7 +6,7 @@ use fleet_a2a::ext::{Chosen, Decision};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::{DispatchId, DispatchState, PeerName};
+use crate::domain::{CommandId, DispatchId, DispatchState, PeerName, TopUp};
 
 /// What a client can want.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,6 +107,31 @@ pub enum Command {
     Budgets {
         /// Only this peer's.
         peer: Option<PeerName>,
+    },
+    /// Add to what a peer may spend in this window; answered by [`Answer::Budgets`](super::Answer::Budgets) when stored.
+    /// Idempotent on the id.
+    TopUp {
+        /// Minted by the client.
+        command_id: CommandId,
+        /// Whose budget.
+        peer: PeerName,
+        /// How much.
+        amounts: TopUp,
+    },
+    /// Let what a peer has spent in this window count from zero; answered by [`Answer::Budgets`](super::Answer::Budgets) when
+    /// stored. Idempotent on the id.
+    ResetBudget {
+        /// Minted by the client.
+        command_id: CommandId,
+        /// Whose budget.
+        peer: PeerName,
+    },
+    /// What was done to this fleet, newest first; answered by [`Answer::Audit`](super::Answer::Audit).
+    Audit {
+        /// Only what was about this peer.
+        peer: Option<PeerName>,
+        /// At most so many.
+        limit: u32,
     },
     /// Answered by [`Answer::Transcripts`](super::Answer::Transcripts).
     Transcripts {

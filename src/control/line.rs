@@ -11,8 +11,8 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio_stream::StreamExt;
 
 use super::{
-    Answer, Build, CONNECTION_ID, Command, Fit, Hello, LineReader, Request, Response, SocketPath,
-    Target, Welcome, line_reader, to_line,
+    Answer, Build, CONNECTION_ID, ClientKind, Command, Fit, Hello, LineReader, Request, Response,
+    SocketPath, Target, Welcome, line_reader, to_line,
 };
 use crate::domain::{ErrorKind, Failure};
 
@@ -30,7 +30,7 @@ pub(super) struct Line {
 
 impl Line {
     /// `None` when no daemon listens, or the one that did is just ending.
-    pub(super) async fn open(target: &Target) -> Result<Option<Self>, Failure> {
+    pub(super) async fn open(target: &Target, client: ClientKind) -> Result<Option<Self>, Failure> {
         let socket = SocketPath::find(&target.state_dir);
         let stream = match UnixStream::connect(&socket.path).await {
             Ok(stream) => stream,
@@ -50,7 +50,7 @@ impl Line {
             ));
         }
         let (read, writer) = stream.into_split();
-        let greeted = greet(line_reader(read), writer, target);
+        let greeted = greet((line_reader(read), writer), target, client);
         match tokio::time::timeout(HELLO_TIMEOUT, greeted).await {
             Ok(greeted) => greeted,
             Err(_) => Err(no_answer(target)),
@@ -78,14 +78,15 @@ impl Line {
 }
 
 async fn greet(
-    mut reader: LineReader,
-    mut writer: OwnedWriteHalf,
+    (mut reader, mut writer): (LineReader, OwnedWriteHalf),
     target: &Target,
+    client: ClientKind,
 ) -> Result<Option<Line>, Failure> {
     let hello = Hello {
         build: Build::own(),
         config: target.config.to_string_lossy().into_owned(),
         config_is_explicit: target.explicit,
+        client,
     };
     if writer.write_all(&to_line(&hello)?).await.is_err() {
         return Ok(None);

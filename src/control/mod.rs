@@ -6,6 +6,7 @@
 //! with [`Welcome`] or `Failed` under the id 0; then [`Request`]s, each of which the daemon answers with one or more
 //! [`Response`]s of the same id, of which the last is `Done` or `Failed`.
 
+mod audit_view;
 mod client;
 mod command;
 mod dispatch_view;
@@ -23,6 +24,7 @@ mod transcript_line;
 
 use fleet_a2a::contract::{MAX_ESCAPE, MAX_MESSAGE_BYTES, MAX_REPLY_BYTES};
 
+pub use audit_view::AuditView;
 pub use client::{AnswerStream, ControlHandle};
 pub use command::{Command, SubmitRequest, Tokens};
 pub use dispatch_view::{DispatchDetail, DispatchView};
@@ -30,6 +32,7 @@ pub use fit::{Build, Fit};
 pub use frame::{LineReader, line_reader, to_line};
 pub use launch::{DaemonReport, report_path};
 pub use peer_view::{Amounts, BudgetView, DaemonView, PeerView, StatusView};
+pub use protocol::{Answer, ClientKind, Hello, PROTOCOL, Request, Response};
 pub use protocol::{Answer, Hello, PROTOCOL, Request, Response, Welcome};
 pub use snapshot::{
     FleetSnapshot, Notice, NoticeLevel, SNAPSHOT_DISPATCHES, SNAPSHOT_NOTICES, TrustView,

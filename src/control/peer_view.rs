@@ -62,12 +62,18 @@ pub struct BudgetView {
 /// One figure of a budget.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Amounts<T> {
-    /// `None` is unlimited.
+    /// What fleet.toml says; `None` is unlimited.
     pub limit: Option<T>,
+    /// What a person has added in this window.
+    #[serde(default)]
+    pub topped_up: T,
     /// Held by open dispatches.
     pub granted: T,
-    /// Spent by ended ones.
+    /// Spent by ended ones, since the last reset.
     pub spent: T,
+    /// Neither held nor spent; `None` is unlimited.
+    #[serde(default)]
+    pub remaining: Option<T>,
 }
 
 /// What `status --json` prints.

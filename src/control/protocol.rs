@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BudgetView, Build, Command, DispatchView, FleetSnapshot, Notice, PeerView, StatusView,
-    TranscriptLine, TranscriptView, TrustView,
+    AuditView, BudgetView, Build, Command, DispatchView, FleetSnapshot, Notice, PeerView,
+    StatusView, TranscriptLine, TranscriptView, TrustView,
 };
 use crate::domain::Failure;
 
@@ -24,6 +24,35 @@ pub struct Hello {
     pub config: String,
     /// Whether that file was named by `--config` or found in the user's own directory: then it counts as accepted.
     pub config_is_explicit: bool,
+    /// Which face of fleet it is, for the audit.
+    #[serde(default)]
+    pub client: ClientKind,
+}
+
+/// Which face of fleet asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientKind {
+    /// The command line.
+    Cli,
+    /// The console.
+    Console,
+    /// It did not say.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+impl ClientKind {
+    /// Its word in rows and JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Cli => "cli",
+            Self::Console => "console",
+        }
+    }
 }
 
 /// The answer to [`Hello`].
@@ -75,6 +104,8 @@ pub enum Answer {
     Status(Box<StatusView>),
     /// Budgets.
     Budgets(Vec<BudgetView>),
+    /// What was done, newest first.
+    Audit(Vec<AuditView>),
     /// Transcripts, newest first.
     Transcripts(Vec<TranscriptView>),
     /// Lines of one transcript, as they stand in the file.

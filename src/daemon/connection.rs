@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
-use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::unix::{OwnedWriteHalf, UCred};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_stream::StreamExt;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::commands;
 use super::core::Core;
+use super::store::AuditClient;
 use crate::control::{
     Answer, Build, CONNECTION_ID, Command, Fit, Hello, LineReader, Request, Response, Welcome,
     line_reader, to_line,
@@ -82,6 +83,8 @@ impl Reply {
 pub(super) struct Caller {
     /// Whether they named the file, which accepts it.
     pub(super) explicit: bool,
+    /// As the audit knows them.
+    pub(super) client: AuditClient,
     pub(super) build: Build,
     fit: Fit,
 }
@@ -107,6 +110,7 @@ impl Caller {
 /// Serves one connection until it closes or the daemon stops.
 pub(super) async fn serve(stream: UnixStream, core: &Arc<Core>) {
     let _client = core.activity.enter();
+    let credentials = stream.peer_cred();
     let (read, write) = stream.into_split();
     let mut reader = line_reader(read);
     let (out, lines) = mpsc::channel(ANSWERS);
@@ -119,7 +123,7 @@ pub(super) async fn serve(stream: UnixStream, core: &Arc<Core>) {
         closed: core.stop.child_token(),
     };
     let greeted = match hello {
-        Ok(Some(Ok(line))) => greet(&line, core),
+        Ok(Some(Ok(line))) => greet(&line, credentials.ok(), core),
         Ok(Some(Err(_)) | None) | Err(_) => return,
     };
     match greeted {
@@ -199,7 +203,7 @@ async fn answer(request: Request, caller: &Caller, core: &Core, reply: &Reply) {
     }
 }
 
-fn greet(line: &str, core: &Core) -> Result<Caller, Failure> {
+fn greet(line: &str, credentials: Option<UCred>, core: &Core) -> Result<Caller, Failure> {
     let hello: Hello = serde_json::from_str(line).map_err(|error| no_request(&error))?;
     let config = core.target.config.to_string_lossy();
     if hello.config != config {
@@ -214,6 +218,13 @@ fn greet(line: &str, core: &Core) -> Result<Caller, Failure> {
     }
     Ok(Caller {
         explicit: hello.config_is_explicit,
+        client: AuditClient {
+            // Other users were turned away when they connected.
+            uid: rustix::process::getuid().as_raw(),
+            pid: credentials.and_then(|caller| caller.pid()),
+            kind: hello.client.word(),
+            version: hello.build.version.clone(),
+        },
         fit: Fit::of(&hello.build, &Build::own()),
         build: hello.build,
     })

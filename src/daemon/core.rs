@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::dispatch::DispatchHandle;
 use super::fleet::FleetCell;
 use super::notices::Notices;
+use super::store::Store;
 use super::supervisor::SupervisorHandle;
 use crate::control::{DaemonView, FleetSnapshot, Target};
 
@@ -18,6 +19,8 @@ use crate::control::{DaemonView, FleetSnapshot, Target};
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) target: Target,
+    /// For the audit; all else goes through its owner.
+    pub(super) store: Store,
     pub(super) fleet: Arc<FleetCell>,
     pub(super) dispatch: DispatchHandle,
     pub(super) supervisor: SupervisorHandle,

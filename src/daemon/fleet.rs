@@ -127,15 +127,15 @@ impl FleetCell {
         self.current.subscribe()
     }
 
-    /// Reads the file again if it changed. `explicit`: whoever asks named the file, which accepts it.
+    /// Reads the file again if it changed.
     ///
     /// # Errors
     /// A [`Failure`] of kind `config` when it is invalid now; the last valid version stays.
-    pub(super) async fn refresh(&self, explicit: bool) -> Result<Arc<Fleet>, Failure> {
+    pub(super) async fn refresh(&self) -> Result<Arc<Fleet>, Failure> {
         let path = self.target.config.clone();
         let seen = Seen::of(&path);
         if seen.is_some() && seen == self.seen() {
-            return self.accepted_as(explicit);
+            return self.recorded();
         }
         let known = self.current().config.hash.clone();
         let read = move || -> Result<Option<FleetConfig>, Failure> {
@@ -156,18 +156,17 @@ impl FleetCell {
             self.publish(judge(config, &self.accepted));
         }
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
-        self.accepted_as(explicit)
+        self.recorded()
     }
 
     fn seen(&self) -> Option<Seen> {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As it stands; whoever named the file accepts it. A command that wrote it may have done so too, past this daemon.
-    fn accepted_as(&self, explicit: bool) -> Result<Arc<Fleet>, Failure> {
+    /// As it stands. A command that wrote the file may have accepted it too, past this daemon.
+    fn recorded(&self) -> Result<Arc<Fleet>, Failure> {
         let fleet = self.current();
-        let accepts = || explicit || self.accepted.contains(&fleet.config.hash);
-        if !fleet.accepted && accepts() {
+        if !fleet.accepted && self.accepted.contains(&fleet.config.hash) {
             return self.accept(&fleet.config.hash);
         }
         Ok(fleet)

@@ -76,10 +76,15 @@ async fn serve(target: &Target, lock: &Lock) -> Result<(), Failure> {
         peers: Arc::new(supervisor.handle()),
     })
     .await?;
+    let dispatch = dispatcher.handle();
+    for notice in dispatch.tell_standing(&fleet.current().config).await? {
+        notices.push(notice);
+    }
     let core = Arc::new(Core {
         target: target.clone(),
+        store: store.clone(),
         fleet,
-        dispatch: dispatcher.handle(),
+        dispatch,
         supervisor: supervisor.handle(),
         notices,
         snapshots: watch::Sender::new(None),

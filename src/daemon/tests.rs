@@ -1,5 +1,6 @@
 //! Tests of a daemon in this process, over its real socket.
 
+mod audit;
 mod builds;
 
 use std::path::Path;
@@ -79,6 +80,7 @@ impl Bench {
             build: Build::own(),
             config: self.target.config.display().to_string(),
             config_is_explicit: false,
+            client: crate::control::ClientKind::Unknown,
         }
     }
 

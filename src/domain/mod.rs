@@ -13,11 +13,11 @@ mod safe_text;
 
 pub use bands::{Band, BandError};
 pub use budget::{
-    BudgetLimit, BudgetRefusal, BudgetUse, Cost, GrantedAmounts, Settlement, Window, grant_for,
-    near_limit, settle_for,
+    BudgetLimit, BudgetRefusal, BudgetUse, Cost, Figure, GrantedAmounts, MAX_TOP_UP, Mark,
+    Settlement, TopUp, TopUpError, Window, grant_for, grouped, marks_reached, settle_for,
 };
 pub use dispatch::{DispatchState, Progress, Reason, Verification, next_state};
 pub use failure::{ErrorKind, Failure};
 pub use health::Health;
-pub use ids::{DispatchId, NameError, PeerName};
+pub use ids::{CommandId, DispatchId, NameError, PeerName};
 pub use safe_text::{PeerText, SafeText};

@@ -5,7 +5,7 @@
 use fleet_a2a::ext::Usage;
 use jiff::Timestamp;
 
-use crate::domain::{DispatchState, Health, Verification};
+use crate::domain::{DispatchState, Health, Verification, grouped};
 
 use super::theme::Role;
 
@@ -61,19 +61,6 @@ pub(crate) fn verification(verification: Verification) -> Sign {
     }
 }
 
-/// A figure with a comma at each thousand.
-pub(crate) fn thousands(figure: u64) -> String {
-    let digits = figure.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// Seconds as `0:07`, `12:34` or `1:02:03`.
 pub(crate) fn clock(seconds: u64) -> String {
     let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -121,15 +108,15 @@ pub(crate) fn at_ms(rfc3339: &str) -> Option<i64> {
 /// Tokens and money of a dispatch so far.
 pub(crate) fn usage(usage: &Usage, granted: Option<u64>) -> String {
     let mut text = if usage.estimated { "~" } else { "" }.to_owned();
-    text.push_str(&thousands(usage.counted_tokens()));
+    text.push_str(&grouped(usage.counted_tokens()));
     if let Some(limit) = granted {
-        text.push_str(&format!(" of {}", thousands(limit)));
+        text.push_str(&format!(" of {}", grouped(limit)));
     }
     text.push_str(" tokens");
     if usage.cache_read_tokens > 0 {
         text.push_str(&format!(
             " + {} from cache",
-            thousands(usage.cache_read_tokens)
+            grouped(usage.cache_read_tokens)
         ));
     }
     if let Some(cost) = usage.cost_usd {

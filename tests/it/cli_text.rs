@@ -8,6 +8,7 @@ use serde_json::Value;
 
 /// Every command, with the words that lead to it.
 const COMMANDS: &[&str] = &[
+const COMMANDS: [&str; 31] = [
     "",
     "init",
     "peers",
@@ -30,6 +31,9 @@ const COMMANDS: &[&str] = &[
     "dispatches resolve",
     "budget",
     "budget show",
+    "budget top-up",
+    "budget reset",
+    "audit",
     "transcripts",
     "transcripts list",
     "transcripts show",

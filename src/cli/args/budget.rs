@@ -13,9 +13,34 @@ pub struct BudgetArgs {
 /// What can be done with budgets.
 #[derive(Debug, Subcommand)]
 pub enum BudgetCommand {
-    /// Show limits, what is granted and what is spent
+    /// Show limits, top-ups, what is granted, spent and left, and when it resets
     Show {
         /// Only this peer's
         peer: Option<String>,
     },
+    /// Add to what a peer may spend, until its window ends
+    TopUp(TopUpArgs),
+    /// Let what a peer has spent in this window count from zero
+    Reset {
+        /// Whose budget
+        peer: String,
+    },
+}
+
+/// `fleet budget top-up`.
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(group(clap::ArgGroup::new("amount").required(true).multiple(true).args(["tokens", "turns", "cost"])))]
+pub struct TopUpArgs {
+    /// Whose budget
+    pub peer: String,
+    /// So many counted tokens more
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<u64>,
+    /// So many turns more
+    #[arg(long, value_name = "N")]
+    pub turns: Option<u64>,
+    /// So many dollars more
+    #[arg(long, value_name = "USD")]
+    pub cost: Option<f64>,
 }

@@ -3,6 +3,7 @@
 //! Owns: the definitions and their help texts, a file for each command that takes something. Does not own: what a command
 //! does, which stands in its own file. Only commands that work are listed.
 
+mod audit;
 mod budget;
 mod completions;
 mod config;
@@ -21,7 +22,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use audit::AuditArgs;
 pub use budget::{BudgetArgs, BudgetCommand};
+pub use budget::{BudgetArgs, BudgetCommand, TopUpArgs};
 pub use completions::{CompletionsArgs, ShellArg};
 pub use config::{ConfigArgs, ConfigCommand};
 pub use daemon::{DaemonArgs, DaemonCommand};
@@ -94,8 +97,10 @@ pub enum Command {
     Send(Box<SendArgs>),
     /// Look at dispatches, wait for them, cancel them, answer their questions
     Dispatches(DispatchesArgs),
-    /// Show what peers may spend and what they spent
+    /// Show what peers may spend and what they spent, add to it, or reset it
     Budget(BudgetArgs),
+    /// Show what was done to this fleet, by whom, and how it ended
+    Audit(AuditArgs),
     /// Look at what was said
     Transcripts(TranscriptsArgs),
     /// Print the log of the daemon, or of a peer's receiver

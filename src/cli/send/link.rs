@@ -4,6 +4,7 @@
 //! is simply made again.
 
 use super::watch::Link;
+use crate::cli::output;
 use crate::cli::session::{dispatch_of, unexpected};
 use crate::control::{
     Answer, AnswerStream, Command, ControlHandle, DispatchView, SubmitRequest, Target,
@@ -99,7 +100,8 @@ impl DaemonLink {
             };
             match stream.next().await.transpose()? {
                 Some(Answer::Dispatch(view)) => return Ok(Some(*view)),
-                Some(Answer::Notice(_)) => {}
+                // News about the peer's budget is no change of the dispatch, and no result.
+                Some(Answer::Notice(notice)) => output::note(&notice.text.safe_line()),
                 Some(other) => return Err(unexpected(&other)),
                 None => return Ok(None),
             }

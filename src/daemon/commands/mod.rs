@@ -1,25 +1,49 @@
 //! What the daemon does about a command.
 //!
-//! Owns: which part answers which command. Does not own: the parts.
+//! Owns: the order of things (written down, the file read again, done), and which part answers which command. Does not own:
+//! the parts.
 
+mod audit;
+mod budgets;
 mod fleet;
 mod receivers;
 mod work;
+
+use std::sync::Arc;
 
 use fleet_a2a::ext::Ruling;
 
 use super::connection::{Caller, Ended, Reply};
 use super::core::Core;
+use super::fleet::Fleet;
 use super::handover;
-use crate::control::{Answer, Command, Request};
+use super::peers::ClientEnv;
+use crate::control::{Command, Request};
+use crate::domain::Failure;
 
-/// Does what was asked and sends every answer but the last. fleet.toml is read again first if it changed.
+/// What a command is answered from.
+struct Scope<'a> {
+    fleet: Arc<Fleet>,
+    env: ClientEnv,
+    core: &'a Core,
+    reply: &'a Reply,
+}
+
+/// Does what was asked and sends every answer but the last. What changes something is written down first.
 pub(super) async fn run(
     request: Request,
     caller: &Caller,
     core: &Core,
     reply: &Reply,
 ) -> Result<(), Ended> {
+    let entry = audit::begin(&request.command, &caller.client, core).await?;
+    let done = Box::pin(act(request, caller, core, reply)).await;
+    audit::end(entry, &done, core).await;
+    done
+}
+
+/// Reads fleet.toml again if it changed, then answers.
+async fn act(request: Request, caller: &Caller, core: &Core, reply: &Reply) -> Result<(), Ended> {
     let Request { command, env, .. } = request;
     if command == Command::StopDaemon {
         return Ok(());
@@ -32,7 +56,7 @@ pub(super) async fn run(
     {
         return work::submit_again(submit, failure, core, reply).await;
     }
-    let fleet = match core.fleet.refresh(caller.explicit).await {
+    let fleet = match newest_fleet(caller, core).await {
         Ok(fleet) => fleet,
         Err(failure) => {
             if let Command::Submit(submit) = &command {
@@ -45,23 +69,39 @@ pub(super) async fn run(
             core.fleet.current()
         }
     };
+    let scope = Scope {
+        fleet,
+        env,
+        core,
+        reply,
+    };
+    answer(command, scope).await
+}
+
+/// The file as it stands; whoever named it accepts it.
+async fn newest_fleet(caller: &Caller, core: &Core) -> Result<Arc<Fleet>, Failure> {
+    let fleet = core.fleet.refresh().await?;
+    if !caller.explicit || fleet.accepted {
+        return Ok(fleet);
+    }
+    let hash = &fleet.config.hash;
+    let entry = audit::named_file(hash, &caller.client, core).await?;
+    let accepted = core.fleet.accept(hash);
+    let done = accepted.as_ref().map(drop).map_err(Clone::clone);
+    audit::end(Some(entry), &done.map_err(Ended::Failed), core).await;
+    accepted
+}
+
+async fn answer(command: Command, at: Scope<'_>) -> Result<(), Ended> {
+    let at = &at;
     match command {
-        Command::Snapshot { follow: false } => fleet::snapshot(core, reply).await,
-        Command::Snapshot { follow: true } => fleet::follow_snapshots(core, reply).await,
-        Command::Submit(submit) => work::submit(submit, env, &fleet, core, reply).await,
-        Command::Wait { dispatch_id } => work::wait(dispatch_id, core, reply).await,
-        Command::Show { dispatch_id } => {
-            let view = core.dispatch.show(dispatch_id).await?;
-            reply.send(Answer::Dispatch(Box::new(view))).await
-        }
-        Command::List { peer, limit } => {
-            let views = core.dispatch.list(peer, limit).await?;
-            reply.send(Answer::Dispatches(views)).await
-        }
-        Command::Cancel { dispatch_id } => {
-            let view = core.dispatch.cancel(dispatch_id).await?;
-            reply.send(Answer::Dispatch(Box::new(view))).await
-        }
+        Command::Snapshot { follow: false } => fleet::snapshot(at).await,
+        Command::Snapshot { follow: true } => fleet::follow_snapshots(at).await,
+        Command::Submit(submit) => work::submit(submit, at).await,
+        Command::Wait { dispatch_id } => work::wait(dispatch_id, at).await,
+        Command::Show { dispatch_id } => work::show(dispatch_id, at).await,
+        Command::List { peer, limit } => work::list(peer, limit, at).await,
+        Command::Cancel { dispatch_id } => work::cancel(dispatch_id, at).await,
         Command::AnswerPermission {
             dispatch_id,
             request_id,
@@ -74,39 +114,31 @@ pub(super) async fn run(
                 reason,
                 answers,
             };
-            let answered = core.dispatch.answer(dispatch_id, request_id, ruling);
-            let view = answered.await?;
-            reply.send(Answer::Dispatch(Box::new(view))).await
+            work::answer(dispatch_id, request_id, ruling, at).await
         }
-        Command::Resolve { dispatch_id, state } => {
-            let view = core.dispatch.resolve(dispatch_id, state).await?;
-            reply.send(Answer::Dispatch(Box::new(view))).await
-        }
+        Command::Resolve { dispatch_id, state } => work::resolve(dispatch_id, state, at).await,
         Command::Follow {
             dispatch_id,
             from_seq,
             follow,
-        } => work::follow(dispatch_id, from_seq, follow, core, reply).await,
-        Command::Deploy { peers, all } => {
-            let wanted = receivers::Wanted { peers, all };
-            receivers::deploy(wanted, env, &fleet, core, reply).await
-        }
-        Command::Start { peers, all } => {
-            let wanted = receivers::Wanted { peers, all };
-            receivers::start(wanted, env, &fleet, core, reply).await
-        }
+        } => work::follow(dispatch_id, from_seq, follow, at).await,
+        Command::Deploy { peers, all } => receivers::deploy(peers, all, at).await,
+        Command::Start { peers, all } => receivers::start(peers, all, at).await,
         Command::Restart { peers, all, tokens } => {
-            let wanted = receivers::Wanted { peers, all };
-            receivers::restart((wanted, tokens), env, &fleet, core, reply).await
+            receivers::restart((peers, all), tokens, at).await
         }
-        Command::Stop { peers, all } => {
-            let wanted = receivers::Wanted { peers, all };
-            receivers::stop(wanted, &fleet, core, reply).await
-        }
-        Command::Status => fleet::status(core, reply).await,
-        Command::Budgets { peer } => fleet::budgets(peer, &fleet, core, reply).await,
-        Command::Transcripts { peer } => fleet::transcripts(peer, &fleet, core, reply).await,
-        Command::Trust { accept } => fleet::trust(accept, fleet, core, reply).await,
+        Command::Stop { peers, all } => receivers::stop(peers, all, at).await,
+        Command::Status => fleet::status(at).await,
+        Command::Budgets { peer } => budgets::show(peer, at).await,
+        Command::TopUp {
+            command_id,
+            peer,
+            amounts,
+        } => budgets::top_up(command_id, &peer, &amounts, at).await,
+        Command::ResetBudget { command_id, peer } => budgets::reset(command_id, &peer, at).await,
+        Command::Audit { peer, limit } => audit::list(peer, limit, at).await,
+        Command::Transcripts { peer } => fleet::transcripts(peer, at).await,
+        Command::Trust { accept } => fleet::trust(accept, at).await,
         Command::StopDaemon | Command::HandOver => Ok(()),
     }
 }
@@ -119,6 +151,8 @@ fn needs_valid_file(command: &Command) -> bool {
         | Command::Restart { .. }
         | Command::Status
         | Command::Budgets { .. }
+        | Command::TopUp { .. }
+        | Command::ResetBudget { .. }
         | Command::Transcripts { .. }
         | Command::Trust { .. } => true,
         Command::Snapshot { .. }
@@ -130,6 +164,7 @@ fn needs_valid_file(command: &Command) -> bool {
         | Command::Resolve { .. }
         | Command::Follow { .. }
         | Command::Stop { .. }
+        | Command::Audit { .. }
         | Command::StopDaemon
         | Command::HandOver => false,
     }

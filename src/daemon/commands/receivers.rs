@@ -4,83 +4,57 @@
 
 use futures::future::join_all;
 
+use super::Scope;
 use crate::config::{PeerConfig, PeerKind};
 use crate::control::{Answer, Tokens};
-use crate::daemon::connection::{Ended, Reply};
-use crate::daemon::core::Core;
+use crate::daemon::connection::Ended;
 use crate::daemon::fleet::Fleet;
-use crate::daemon::peers::ClientEnv;
 use crate::daemon::snapshot;
 use crate::domain::{ErrorKind, Failure, PeerName};
 
-/// Whom a command means.
-#[derive(Debug)]
-pub(super) struct Wanted {
-    pub(super) peers: Vec<PeerName>,
-    pub(super) all: bool,
+pub(super) async fn deploy(peers: Vec<PeerName>, all: bool, at: &Scope<'_>) -> Result<(), Ended> {
+    let names = usable(peers, all, &at.fleet)?;
+    let supervisor = &at.core.supervisor;
+    let deploys = names
+        .iter()
+        .map(|name| supervisor.deploy(name, at.env.clone()));
+    let done = join_all(deploys).await;
+    finish(names.as_slice(), done, at).await
 }
 
-pub(super) async fn deploy(
-    wanted: Wanted,
-    env: ClientEnv,
-    fleet: &Fleet,
-    core: &Core,
-    reply: &Reply,
-) -> Result<(), Ended> {
-    let names = usable(&wanted, fleet)?;
-    let done = join_all(
-        names
-            .iter()
-            .map(|name| core.supervisor.deploy(name, env.clone())),
-    );
-    finish(names.as_slice(), done.await, core, reply).await
-}
-
-pub(super) async fn start(
-    wanted: Wanted,
-    env: ClientEnv,
-    fleet: &Fleet,
-    core: &Core,
-    reply: &Reply,
-) -> Result<(), Ended> {
-    // Deploying is idempotent and starts what was deployed before.
-    deploy(wanted, env, fleet, core, reply).await
+/// Deploying is idempotent and starts what was deployed before.
+pub(super) async fn start(peers: Vec<PeerName>, all: bool, at: &Scope<'_>) -> Result<(), Ended> {
+    deploy(peers, all, at).await
 }
 
 /// A peer that is not named by the file any more cannot be started again, so it is not stopped either.
 pub(super) async fn restart(
-    (wanted, tokens): (Wanted, Tokens),
-    env: ClientEnv,
-    fleet: &Fleet,
-    core: &Core,
-    reply: &Reply,
+    (peers, all): (Vec<PeerName>, bool),
+    tokens: Tokens,
+    at: &Scope<'_>,
 ) -> Result<(), Ended> {
-    let names = usable(&wanted, fleet)?;
-    let done = join_all(
-        names
-            .iter()
-            .map(|name| core.supervisor.restart(name, env.clone(), tokens)),
-    );
-    finish(names.as_slice(), done.await, core, reply).await
+    let names = usable(peers, all, &at.fleet)?;
+    let supervisor = &at.core.supervisor;
+    let restarts = names
+        .iter()
+        .map(|name| supervisor.restart(name, at.env.clone(), tokens));
+    let done = join_all(restarts).await;
+    finish(names.as_slice(), done, at).await
 }
 
-pub(super) async fn stop(
-    wanted: Wanted,
-    fleet: &Fleet,
-    core: &Core,
-    reply: &Reply,
-) -> Result<(), Ended> {
+pub(super) async fn stop(peers: Vec<PeerName>, all: bool, at: &Scope<'_>) -> Result<(), Ended> {
+    let (fleet, core) = (&at.fleet, at.core);
     // What runs may be stopped whatever the file says of it now, accepted or not.
-    let names: Vec<PeerName> = if wanted.all {
+    let names: Vec<PeerName> = if all {
         let named = receivers_of(fleet).map(|peer| peer.name.clone());
         named.chain(core.supervisor.left_over(fleet)).collect()
     } else {
-        for peer in wanted.peers.iter().filter_map(|n| fleet.config.peer(n)) {
+        for peer in peers.iter().filter_map(|n| fleet.config.peer(n)) {
             if !core.supervisor.runs(&peer.name) {
                 check_ours(peer)?;
             }
         }
-        wanted.peers
+        peers
     };
     let unknown = names
         .iter()
@@ -89,15 +63,14 @@ pub(super) async fn stop(
         fleet.usable_peer(unknown)?;
     }
     let done = join_all(names.iter().map(|name| core.supervisor.stop(name)));
-    finish(names.as_slice(), done.await, core, reply).await
+    finish(names.as_slice(), done.await, at).await
 }
 
 /// Answers with the peers as they stand, or with the first thing that went wrong after all were tried.
 async fn finish(
     names: &[PeerName],
     done: Vec<Result<(), Failure>>,
-    core: &Core,
-    reply: &Reply,
+    at: &Scope<'_>,
 ) -> Result<(), Ended> {
     let failed: Vec<Failure> = done.into_iter().filter_map(Result::err).collect();
     if let Some(first) = failed.first() {
@@ -108,21 +81,21 @@ async fn finish(
         }
         return Err(failure.into());
     }
-    let mut peers = snapshot::peers(core).await?;
+    let mut peers = snapshot::peers(at.core).await?;
     peers.retain(|peer| names.contains(&peer.name));
-    reply.send(Answer::Peers(peers)).await
+    at.reply.send(Answer::Peers(peers)).await
 }
 
 /// The peers that are meant, each a receiver that the file may use.
-fn usable(wanted: &Wanted, fleet: &Fleet) -> Result<Vec<PeerName>, Failure> {
-    if wanted.all {
+fn usable(peers: Vec<PeerName>, all: bool, fleet: &Fleet) -> Result<Vec<PeerName>, Failure> {
+    if all {
         // Each is tried, and those that cannot be started are told at the end.
         return Ok(receivers_of(fleet).map(|peer| peer.name.clone()).collect());
     }
-    for name in &wanted.peers {
+    for name in &peers {
         check_ours(fleet.usable_peer(name)?)?;
     }
-    Ok(wanted.peers.clone())
+    Ok(peers)
 }
 
 fn check_ours(peer: &PeerConfig) -> Result<(), Failure> {

@@ -10,14 +10,13 @@ use tokio::time::Instant;
 use super::drive::{Drive, DriveError, now_text};
 use super::follow::input_bytes;
 use super::lines::{ReplyRule, blank, note};
+use super::live::Inner;
 use super::outcome::{self, Around, Verdict};
 use super::turn::{PeerEnd, Turn};
-use crate::control::{Direction, LineKind, NoticeLevel};
+use crate::control::{Direction, LineKind};
 use crate::daemon::ledger;
-use crate::daemon::store::{Balance, DispatchRow, Outcome};
-use crate::domain::{
-    BudgetUse, Cost, DispatchState, PeerText, Progress, Verification, near_limit, next_state,
-};
+use crate::daemon::store::{DispatchRow, Outcome};
+use crate::domain::{DispatchState, PeerName, PeerText, Progress, Verification, next_state};
 
 /// Replies up to this size are checked at once; longer ones off the runtime's threads, in bytes.
 const CHECK_AT_ONCE: usize = 16 * 1024;
@@ -58,20 +57,11 @@ impl Drive {
         row.reason = verdict.reason;
         check(&mut row).await;
         let settle = ledger::settlement(&row, verdict.price, estimate, now_ms);
-        let limit = self.inner.limit_of(&self.peer);
-        let since_ms = limit.map(|limit| limit.window.start_ms(row.times.accepted_at_ms));
-        let before = self
-            .inner
-            .store
-            .finish_dispatch(&row, &settle, since_ms)
-            .await?;
-        match before {
-            Some(before) => self.tell_near_limit(&before, &settle.spent),
-            None => {
-                if let Some(stored) = self.inner.store.dispatch(self.id).await? {
-                    row = stored;
-                }
-            }
+        if self.inner.store.finish_dispatch(&row, &settle).await? {
+            // Before the end is known, so that whoever waits for it hears of the budget too.
+            tell_marks(&self.inner, &self.peer).await;
+        } else if let Some(stored) = self.inner.store.dispatch(self.id).await? {
+            row = stored;
         }
         self.inner.ended(&row);
         Ok(())
@@ -106,24 +96,12 @@ impl Drive {
         }
         self.write(&mut lines)
     }
+}
 
-    fn tell_near_limit(&self, before: &Balance, spent: &BudgetUse) {
-        let Some(limit) = self.inner.limit_of(&self.peer) else {
-            return;
-        };
-        let before = before.spent;
-        let after = BudgetUse {
-            tokens: before.tokens.saturating_add(spent.tokens),
-            turns: before.turns.saturating_add(spent.turns),
-            cost: Cost(before.cost.0.saturating_add(spent.cost.0)),
-        };
-        if near_limit(&limit, &before, &after) {
-            let (peer, window) = (&self.peer, limit.window.word());
-            let text = format!(
-                "{peer} has spent 80 % of its budget of this {window}. See: fleet budget show {peer}"
-            );
-            self.inner.notice(NoticeLevel::Warning, peer, &text);
-        }
+/// The end is stored by now; a notice that cannot be stored is due again at the next end.
+async fn tell_marks(inner: &Inner, peer: &PeerName) {
+    if let Err(error) = inner.tell_marks(peer).await {
+        tracing::warn!(%peer, %error, "the budget's notices could not be stored");
     }
 }
 

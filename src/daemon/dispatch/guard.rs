@@ -97,13 +97,15 @@ fn duplicate_remedy(new: &DispatchRow, id: DispatchId, state: DispatchState) -> 
 }
 
 fn over_budget(new: &DispatchRow, refusal: &crate::domain::BudgetRefusal) -> Failure {
+    let peer = &new.peer;
     Failure::new(
         ErrorKind::Budget,
-        format!("This was not sent to {}: {refusal}.", new.peer),
+        format!("This was not sent to {peer}: {refusal}."),
         format!(
-            "See what is held and spent with: fleet budget show {}; wait for the next window, or raise the budget in \
-             fleet.toml.",
-            new.peer
+            "See what is held and spent with: fleet budget show {peer}; add to it with: fleet budget top-up {peer} --{} {}; \
+             or wait for the next window.",
+            refusal.figure.word(),
+            refusal.figure.flag_value()
         ),
     )
 }

@@ -16,12 +16,9 @@ use super::permission::{choose, state_failure};
 use super::request::{known_peer, prepare, request_hash};
 use super::view::{self, Extent};
 use crate::config::FleetConfig;
-use crate::control::{
-    BudgetView, DispatchView, Notice, SubmitRequest, TranscriptLine, TranscriptView,
-};
-use crate::daemon::ledger;
+use crate::control::{DispatchView, Notice, SubmitRequest, TranscriptLine, TranscriptView};
 use crate::daemon::peers::ClientEnv;
-use crate::daemon::store::{AnswerRow, Balance, DispatchRow};
+use crate::daemon::store::{AnswerRow, DispatchRow};
 use crate::daemon::transcript::{self, Cursor, TranscriptError};
 use crate::domain::{
     BudgetLimit, DispatchId, DispatchState, ErrorKind, Failure, PeerName, Progress, next_state,
@@ -30,7 +27,7 @@ use crate::domain::{
 /// Talks to the dispatcher; clones are cheap.
 #[derive(Debug, Clone)]
 pub struct DispatchHandle {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 impl DispatchHandle {
@@ -101,6 +98,14 @@ impl DispatchHandle {
     #[must_use]
     pub fn is_in(&self, id: DispatchId, state: DispatchState) -> bool {
         self.inner.with(id, |live| live.row.state) == Some(state)
+    }
+
+    /// To whom a dispatch goes or went, where there is one and it can be read.
+    pub async fn peer_of(&self, id: DispatchId) -> Option<PeerName> {
+        match self.inner.with(id, |live| live.row.peer.clone()) {
+            Some(peer) => Some(peer),
+            None => self.row(id).await.ok().map(|row| row.peer),
+        }
     }
 
     async fn row(&self, id: DispatchId) -> Result<DispatchRow, Failure> {
@@ -278,45 +283,6 @@ impl DispatchHandle {
     #[must_use]
     pub fn notices(&self) -> broadcast::Receiver<Notice> {
         self.inner.notices.subscribe()
-    }
-
-    /// Budgets in their current window, in the order of fleet.toml.
-    ///
-    /// # Errors
-    /// `Internal` when the store fails.
-    pub async fn budgets(
-        &self,
-        config: &FleetConfig,
-        peer: Option<PeerName>,
-    ) -> Result<Vec<BudgetView>, Failure> {
-        self.inner.configured(config);
-        let now_ms = clock::now_ms();
-        let mut sums: HashMap<i64, HashMap<String, Balance>> = HashMap::new();
-        let mut views = Vec::new();
-        for known in &config.peers {
-            if peer.as_ref().is_some_and(|wanted| *wanted != known.name) {
-                continue;
-            }
-            // Peers without a budget show all they ever used.
-            let since_ms = known
-                .budget
-                .map_or(0, |limit| limit.window.start_ms(now_ms));
-            if let std::collections::hash_map::Entry::Vacant(entry) = sums.entry(since_ms) {
-                entry.insert(self.inner.store.balances(since_ms).await?);
-            }
-            let balance = sums
-                .get(&since_ms)
-                .and_then(|all| all.get(known.name.as_str()))
-                .copied()
-                .unwrap_or_default();
-            views.push(ledger::view(
-                &known.name,
-                known.budget.as_ref(),
-                &balance,
-                now_ms,
-            ));
-        }
-        Ok(views)
     }
 
     /// Open dispatches of all peers.

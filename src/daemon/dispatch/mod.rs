@@ -4,6 +4,7 @@
 //! the wire (`fleet_a2a`), the socket.
 
 mod attach;
+mod budgets;
 mod calls;
 mod deliver;
 mod drive;

@@ -38,10 +38,8 @@ pub(crate) async fn decide(
     let Some(limit) = limit else {
         return Ok(GrantedAmounts::default());
     };
-    let used = balance(tx, peer, limit.window.start_ms(now_ms))
-        .await?
-        .used();
-    Ok(grant_for(limit, &used)?)
+    let balance = balance(tx, peer, limit.window.start_ms(now_ms)).await?;
+    Ok(grant_for(limit, &balance.topped_up, &balance.used())?)
 }
 
 /// The entry that a new dispatch is stored with.
@@ -104,26 +102,42 @@ pub fn view(
     balance: &Balance,
     now_ms: i64,
 ) -> BudgetView {
+    let Balance {
+        held,
+        spent,
+        topped_up,
+        ..
+    } = balance;
+    let tokens = limit.and_then(|limit| limit.tokens);
+    let turns = limit.and_then(|limit| limit.turns);
+    let micros = limit.and_then(|limit| limit.cost).map(|cost| cost.0);
+    let cost = amounts(micros, [topped_up.cost.0, held.cost.0, spent.cost.0]);
+    let usd = |micros: u64| Cost(micros).usd();
     BudgetView {
         peer: peer.clone(),
-        tokens: Amounts {
-            limit: limit.and_then(|limit| limit.tokens),
-            granted: balance.held.tokens,
-            spent: balance.spent.tokens,
-        },
-        turns: Amounts {
-            limit: limit.and_then(|limit| limit.turns),
-            granted: balance.held.turns,
-            spent: balance.spent.turns,
-        },
+        tokens: amounts(tokens, [topped_up.tokens, held.tokens, spent.tokens]),
+        turns: amounts(turns, [topped_up.turns, held.turns, spent.turns]),
         cost_usd: Amounts {
-            limit: limit.and_then(|limit| limit.cost).map(Cost::usd),
-            granted: balance.held.cost.usd(),
-            spent: balance.spent.cost.usd(),
+            limit: cost.limit.map(usd),
+            topped_up: usd(cost.topped_up),
+            granted: usd(cost.granted),
+            spent: usd(cost.spent),
+            remaining: cost.remaining.map(usd),
         },
         window: limit.map(|limit| limit.window),
         resets_at: limit
             .and_then(|limit| limit.window.end_ms(now_ms))
             .map(clock::rfc3339),
+    }
+}
+
+fn amounts(limit: Option<u64>, [topped_up, granted, spent]: [u64; 3]) -> Amounts<u64> {
+    let used = granted.saturating_add(spent);
+    Amounts {
+        limit,
+        topped_up,
+        granted,
+        spent,
+        remaining: limit.map(|limit| limit.saturating_add(topped_up).saturating_sub(used)),
     }
 }

@@ -6,7 +6,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{AssertSqlSafe, Row, Sqlite};
 
-use super::ledger::{Balance, Entry};
+use super::ledger::Entry;
 use super::rows::{parsed, text_of, word_of};
 use super::{DispatchRow, Store, StoreError, Write};
 use crate::domain::{DispatchId, DispatchState, PeerName};
@@ -193,9 +193,7 @@ impl Store {
         .transpose()
     }
 
-    /// Writes the end and its settlement in one transaction. Gives back what the peer had spent before since `since_ms`,
-    /// so that whoever crosses a mark is known exactly; nothing where no such instant is given. `None`: another end was
-    /// committed first, and wins.
+    /// Writes the end and its settlement in one transaction. `false`: another end was committed first, and wins.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
@@ -203,8 +201,7 @@ impl Store {
         &self,
         row: &DispatchRow,
         settle: &Entry,
-        since_ms: Option<i64>,
-    ) -> Result<Option<Balance>, StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let sql = format!(
             "{UPDATE};
@@ -215,15 +212,11 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         if done.rows_affected() == 0 {
-            return Ok(None);
+            return Ok(false);
         }
-        let before = match since_ms {
-            Some(since_ms) => super::ledger::balance(&mut tx, &row.peer, since_ms).await?,
-            None => Balance::default(),
-        };
         super::ledger::insert(&mut tx, settle).await?;
         tx.commit().await?;
-        Ok(Some(before))
+        Ok(true)
     }
 
     /// Stores that a person wants the end. `false`: it has ended, or the wish is there already.

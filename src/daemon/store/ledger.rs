@@ -50,25 +50,49 @@ pub struct Entry {
 pub struct Balance {
     /// Held by open dispatches.
     pub held: BudgetUse,
-    /// Spent by ended ones.
+    /// Spent by ended ones, since the last reset.
     pub spent: BudgetUse,
+    /// Topped up by a person.
+    pub topped_up: BudgetUse,
+    /// The last top-up or reset of the window; 0 where there is none.
+    pub adjustment_id: i64,
 }
 
 impl Balance {
-    /// Both, added up: what a budget has to hold against.
+    /// Held and spent, added up: what a budget has to hold against.
     #[must_use]
     pub fn used(&self) -> BudgetUse {
-        BudgetUse {
-            tokens: self.held.tokens.saturating_add(self.spent.tokens),
-            turns: self.held.turns.saturating_add(self.spent.turns),
-            cost: Cost(self.held.cost.0.saturating_add(self.spent.cost.0)),
-        }
+        self.held.plus(&self.spent)
     }
 }
 
-const SUMS: &str =
-    "coalesce(sum(held_tokens), 0), coalesce(sum(held_turns), 0), coalesce(sum(held_micros), 0),
-    coalesce(sum(spent_tokens), 0), coalesce(sum(spent_turns), 0), coalesce(sum(spent_micros), 0)";
+/// The sums since the instant ?1, for each peer that `whose` lets through. What was spent up to the mark of the last reset
+/// is left out; what is held is not.
+fn sums(whose: &str) -> String {
+    format!(
+        "SELECT peer, sum(held_tokens), sum(held_turns), sum(held_micros),
+             sum(spent_tokens), sum(spent_turns), sum(spent_micros),
+             sum(more_tokens), sum(more_turns), sum(more_micros), max(adjustment_id)
+         FROM (
+             SELECT peer, held_tokens, held_turns, held_micros,
+                 iif(entry_id > mark, spent_tokens, 0) AS spent_tokens,
+                 iif(entry_id > mark, spent_turns, 0) AS spent_turns,
+                 iif(entry_id > mark, spent_micros, 0) AS spent_micros,
+                 0 AS more_tokens, 0 AS more_turns, 0 AS more_micros, 0 AS adjustment_id
+             FROM (
+                 SELECT ledger.*, coalesce(reset_mark, 0) AS mark FROM ledger LEFT JOIN (
+                     SELECT peer AS reset_peer, max(ledger_mark) AS reset_mark FROM adjustments
+                     WHERE kind = 'reset' GROUP BY peer
+                 ) ON reset_peer = peer
+             )
+             WHERE granted_at_ms >= ?1 {whose}
+             UNION ALL
+             SELECT peer, 0, 0, 0, 0, 0, 0, iif(kind = 'top_up', tokens, 0),
+                 iif(kind = 'top_up', turns, 0), iif(kind = 'top_up', micros, 0), adjustment_id
+             FROM adjustments WHERE at_ms >= ?1 {whose}
+         ) GROUP BY peer"
+    )
+}
 
 impl Store {
     /// What every peer has used since an instant, in milliseconds of Unix time.
@@ -76,14 +100,22 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn balances(&self, since_ms: i64) -> Result<HashMap<String, Balance>, StoreError> {
-        let sql = format!("SELECT {SUMS}, peer FROM ledger WHERE granted_at_ms >= ? GROUP BY peer");
-        sqlx::query(sqlx::AssertSqlSafe(sql))
+        sqlx::query(sqlx::AssertSqlSafe(sums("")))
             .bind(since_ms)
             .fetch_all(self.readers())
             .await?
             .iter()
             .map(|row| Ok((row.try_get("peer")?, read(row)?)))
             .collect()
+    }
+
+    /// What one peer has used since an instant, outside any transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn balance_of(&self, peer: &PeerName, since_ms: i64) -> Result<Balance, StoreError> {
+        let mut reader = self.readers().acquire().await?;
+        balance(&mut reader, peer, since_ms).await
     }
 
     /// Writes a correction.
@@ -104,13 +136,12 @@ pub(crate) async fn balance(
     peer: &PeerName,
     since_ms: i64,
 ) -> Result<Balance, StoreError> {
-    let sql = format!("SELECT {SUMS} FROM ledger WHERE peer = ? AND granted_at_ms >= ?");
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(peer.as_str())
+    let row = sqlx::query(sqlx::AssertSqlSafe(sums("AND peer = ?2")))
         .bind(since_ms)
-        .fetch_one(tx)
+        .bind(peer.as_str())
+        .fetch_optional(tx)
         .await?;
-    read(&row)
+    row.as_ref().map_or_else(|| Ok(Balance::default()), read)
 }
 
 /// One entry; its parameters are those of [`bind`].
@@ -150,19 +181,21 @@ pub(super) fn bind<'q>(
 }
 
 fn read(row: &SqliteRow) -> Result<Balance, StoreError> {
-    let figure = |column: usize| -> Result<u64, StoreError> {
-        Ok(row.try_get::<i64, _>(column)?.max(0).cast_unsigned())
+    // The peer stands first, then three figures each.
+    let figures = |first: usize| -> Result<BudgetUse, StoreError> {
+        let figure = |column: usize| -> Result<u64, StoreError> {
+            Ok(row.try_get::<i64, _>(column)?.max(0).cast_unsigned())
+        };
+        Ok(BudgetUse {
+            tokens: figure(first)?,
+            turns: figure(first + 1)?,
+            cost: Cost(figure(first + 2)?),
+        })
     };
     Ok(Balance {
-        held: BudgetUse {
-            tokens: figure(0)?,
-            turns: figure(1)?,
-            cost: Cost(figure(2)?),
-        },
-        spent: BudgetUse {
-            tokens: figure(3)?,
-            turns: figure(4)?,
-            cost: Cost(figure(5)?),
-        },
+        held: figures(1)?,
+        spent: figures(4)?,
+        topped_up: figures(7)?,
+        adjustment_id: row.try_get(10)?,
     })
 }

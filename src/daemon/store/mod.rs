@@ -3,7 +3,10 @@
 //! Owns: every SQL statement of the daemon, the schema and its migrations, one writing connection and a few reading
 //! ones. Does not own: what the rows mean; dispatch, ledger and supervisor do.
 
+mod adjustments;
 mod answers;
+mod audit;
+mod budget_notices;
 mod dispatches;
 mod error;
 mod ledger;
@@ -18,7 +21,11 @@ use sqlx::sqlite::{
 };
 use sqlx::{Sqlite, Transaction};
 
+pub use adjustments::{Adjusted, Adjustment, AdjustmentKind};
 pub use answers::AnswerRow;
+pub use audit::{AuditClient, AuditRow, Audited};
+pub use budget_notices::BudgetNoticeRow;
+pub(crate) use budget_notices::Occasion;
 pub use dispatches::{AttemptRow, Standing};
 pub(crate) use dispatches::{Before, before, insert};
 pub use error::StoreError;
@@ -30,6 +37,7 @@ pub use rows::{DispatchRow, Identity, Outcome, Times, TranscriptPlace, WireIds};
 /// The migrations, in order; the schema's number is how many of them were run.
 const MIGRATIONS: [&str; 2] = [
     include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
     include_str!("migrations/0005.sql"),
 ];
 /// The first SQLite without the defect that lets two connections corrupt a write-ahead log.

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::domain::PeerName;
+use crate::domain::{BudgetUse, CommandId, PeerName};
 
 fn name(text: &str) -> PeerName {
     PeerName::new(text).unwrap()
@@ -134,5 +134,131 @@ async fn a_port_is_claimed_by_one_peer() {
     let won = futures::future::join_all(claims).await;
     assert_eq!(won.into_iter().filter(|w| *w.as_ref().unwrap()).count(), 1);
     assert!(store.claim_port(&name("nobody"), 9301).await.is_err());
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_schema_is_brought_up_to_date_with_what_it_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("fleet.db");
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true);
+    let old = SqlitePool::connect_with(options).await.unwrap();
+    let rows = "
+        INSERT INTO dispatches (dispatch_id, peer, state, contract, request_hash, content_hash, context_id,
+            context_named, again, message_id, accepted_at_ms, deadline_at_ms, granted, usage, transcript_base,
+            transcript_rel, outcome)
+            VALUES ('d', 'app', 'completed', '{}', '', '', '', 0, 0, '', 5, 9, '{}', '{}', '/', 'x', '{}');
+        INSERT INTO ledger (dispatch_id, peer, kind, granted_at_ms, at_ms, held_tokens, held_turns, held_micros,
+            spent_tokens, spent_turns, spent_micros)
+            VALUES ('d', 'app', 'grant', 5, 5, 7, 1, 0, 0, 0, 0), ('d', 'app', 'settle', 5, 6, -7, -1, 0, 4, 1, 0);
+        PRAGMA user_version = 1;";
+    sqlx::raw_sql(MIGRATIONS[0]).execute(&old).await.unwrap();
+    sqlx::raw_sql(rows).execute(&old).await.unwrap();
+    old.close().await;
+    let store = Store::open(&path).await.unwrap();
+    let balance = store.balance_of(&name("app"), 0).await.unwrap();
+    assert_eq!((balance.held.tokens, balance.spent.tokens), (0, 4));
+    assert_eq!(store.balances(6).await.unwrap().len(), 0);
+    store.close().await;
+}
+
+fn command(text: &str, peers: &[&str], all: bool) -> Audited {
+    Audited {
+        command: text.to_owned(),
+        peers: peers.iter().map(|peer| name(peer)).collect(),
+        all,
+    }
+}
+
+fn client() -> AuditClient {
+    AuditClient {
+        uid: 1000,
+        pid: None,
+        kind: "cli",
+        version: "0.1.0".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn what_was_done_is_listed_newest_first_and_by_peer() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("fleet.db")).await.unwrap();
+    for audited in [
+        command("start app, ap", &["app", "ap"], false),
+        command("stop every receiver", &[], true),
+        command("trust", &[], false),
+    ] {
+        store.audit(&client(), &audited, 5).await.unwrap();
+    }
+    store.audit_outcome(2, "done", 6).await.unwrap();
+    let words = |rows: Vec<AuditRow>| rows.into_iter().map(|row| row.command).collect::<Vec<_>>();
+    let all = store.audited(None, 10).await.unwrap();
+    assert_eq!(all[1].outcome, Some(("done".to_owned(), 6)));
+    assert_eq!(all[0].outcome, None);
+    assert_eq!(
+        words(all),
+        ["trust", "stop every receiver", "start app, ap"]
+    );
+    let of = async |peer: &str| words(store.audited(Some(&name(peer)), 10).await.unwrap());
+    assert_eq!(of("ap").await, ["stop every receiver", "start app, ap"]);
+    assert_eq!(of("pp").await, ["stop every receiver"]);
+    assert_eq!(words(store.audited(None, 1).await.unwrap()), ["trust"]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_was_written_down_is_neither_changed_nor_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("fleet.db")).await.unwrap();
+    let audited = command("x", &[], false);
+    store.audit(&client(), &audited, 5).await.unwrap();
+    store.audit_outcome(1, "done", 5).await.unwrap();
+    let top_up = Adjustment {
+        command_id: CommandId::mint(),
+        peer: name("app"),
+        kind: AdjustmentKind::TopUp(BudgetUse::default()),
+        at_ms: 1,
+    };
+    store.adjust(&top_up).await.unwrap();
+    for table in ["audit", "audit_outcomes", "adjustments"] {
+        for sql in [
+            format!("DELETE FROM {table}"),
+            format!("UPDATE {table} SET at_ms = 0"),
+        ] {
+            let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.clone()))
+                .execute(&store.writer)
+                .await;
+            let refused = done.unwrap_err().to_string();
+            assert!(refused.contains("never"), "{sql}: {refused}");
+        }
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn only_the_oldest_beyond_a_hundred_thousand_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("fleet.db")).await.unwrap();
+    let full = "
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100001)
+        INSERT INTO audit (at_ms, uid, client, version, command, peers) SELECT i, 0, 'cli', '', i, ' ' FROM n;
+        INSERT INTO audit_outcomes SELECT entry_id, at_ms, 'done' FROM audit";
+    sqlx::raw_sql(full).execute(&store.writer).await.unwrap();
+    let kept = sqlx::raw_sql("DELETE FROM audit WHERE entry_id = 2")
+        .execute(&store.writer)
+        .await;
+    assert!(kept.is_err(), "the newest hundred thousand stay");
+    let audited = command("newest", &[], false);
+    store.audit(&client(), &audited, 5).await.unwrap();
+    for table in ["audit", "audit_outcomes"] {
+        let sql = format!("SELECT min(entry_id) FROM {table}");
+        let oldest: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .fetch_one(store.readers())
+            .await
+            .unwrap();
+        assert_eq!(oldest, 3, "{table}");
+    }
     store.close().await;
 }

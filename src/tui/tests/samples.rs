@@ -128,8 +128,10 @@ pub(super) fn snapshot() -> FleetSnapshot {
     app.in_flight = 2;
     app.budget.tokens = Amounts {
         limit: Some(200_000),
+        topped_up: 0,
         granted: 50_000,
         spent: 31_234,
+        remaining: Some(118_766),
     };
     app.budget.turns.spent = 7;
     app.budget.window = Some(Window::Day);

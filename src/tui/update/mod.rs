@@ -260,6 +260,7 @@ fn dispatch_of(answer: Answer) -> Option<DispatchView> {
         | Answer::Peers(_)
         | Answer::Status(_)
         | Answer::Budgets(_)
+        | Answer::Audit(_)
         | Answer::Transcripts(_)
         | Answer::Lines(_)
         | Answer::Trust(_)

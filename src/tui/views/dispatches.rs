@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::control::{DispatchView, SNAPSHOT_DISPATCHES};
-use crate::domain::SafeText;
+use crate::domain::{SafeText, grouped};
 use crate::tui::format;
 use crate::tui::model::{Model, Whose};
 use crate::tui::theme::{Role, Theme};
@@ -101,7 +101,7 @@ fn row(theme: Theme, (view, now_ms): (&DispatchView, i64), width: usize) -> Line
     let rest = width.saturating_sub(STATE + 1 + PEER + checks + AGE + tokens);
     let age = format::at_ms(&view.detail.accepted_at)
         .map_or_else(String::new, |at| format::age(at, now_ms));
-    let used = format::thousands(view.usage.counted_tokens());
+    let used = grouped(view.usage.counted_tokens());
     let used = if view.usage.estimated {
         format!("~{used}")
     } else {

@@ -9,9 +9,8 @@ use ratatui::widgets::{Block, Borders, Clear, Paragraph};
 use unicode_width::UnicodeWidthStr;
 
 use crate::control::{Amounts, BudgetView};
-use crate::domain::Failure;
-use crate::domain::SafeText;
-use crate::tui::format::{self, Sign};
+use crate::domain::{Failure, SafeText, grouped};
+use crate::tui::format::Sign;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::{clip, gauge, wrap};
 
@@ -149,14 +148,22 @@ impl Selected {
 
 /// How full a budget is, in `cells` cells; the fullest figure counts.
 pub(super) fn budget_gauge(budget: &BudgetView, cells: usize) -> String {
+    let usd = &budget.cost_usd;
     let cost = Amounts {
-        limit: budget.cost_usd.limit.map(micros),
-        granted: micros(budget.cost_usd.granted),
-        spent: micros(budget.cost_usd.spent),
+        limit: usd.limit.map(micros),
+        topped_up: micros(usd.topped_up),
+        granted: micros(usd.granted),
+        spent: micros(usd.spent),
+        remaining: usd.remaining.map(micros),
     };
     let fullest = [budget.tokens, budget.turns, cost]
         .into_iter()
-        .filter_map(|amount| amount.limit.map(|limit| (taken(&amount), limit)))
+        .filter_map(|amount| {
+            Some((
+                taken(&amount),
+                amount.limit?.saturating_add(amount.topped_up),
+            ))
+        })
         .max_by_key(|(taken, limit)| u128::from(*taken) * 1_000 / u128::from((*limit).max(1)));
     match fullest {
         Some((taken, limit)) => {
@@ -180,11 +187,15 @@ fn taken(amount: &Amounts<u64>) -> u64 {
 pub(super) fn amount(amount: &Amounts<u64>, what: &str) -> String {
     let held = match amount.granted {
         0 => String::new(),
-        held => format!(" + {} held", format::thousands(held)),
+        held => format!(" + {} held", grouped(held)),
     };
-    let spent = format::thousands(amount.spent);
+    let spent = grouped(amount.spent);
+    let more = match amount.topped_up {
+        0 => String::new(),
+        more => format!(" + {}", grouped(more)),
+    };
     match amount.limit {
-        Some(limit) => format!("{spent} spent{held} of {} {what}", format::thousands(limit)),
+        Some(limit) => format!("{spent} spent{held} of {}{more} {what}", grouped(limit)),
         None => format!("{spent} {what} spent{held}, no limit"),
     }
 }

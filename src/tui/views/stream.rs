@@ -7,7 +7,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
 use crate::control::DispatchView;
-use crate::domain::{DispatchState, Reason, SafeText, Verification};
+use crate::domain::{DispatchState, Reason, SafeText, Verification, grouped};
 use crate::tui::format;
 use crate::tui::model::{Feed, Ink, Model, Stream, StreamModel, Tail};
 use crate::tui::theme::{Role, Theme};
@@ -143,7 +143,7 @@ fn visible(stream: &StreamModel, height: usize, theme: Theme) -> Vec<Line<'stati
     if top == 0 && stream.dropped() > 0 {
         let text = format!(
             " … {} earlier lines: fleet transcripts show",
-            format::thousands(stream.dropped())
+            grouped(stream.dropped())
         );
         if let Some(first) = rows.first_mut() {
             *first = line(theme, Role::Dim, text);

@@ -333,27 +333,6 @@ async fn a_foreign_peer_past_its_grant_is_stopped_by_the_estimate() {
 }
 
 #[tokio::test]
-async fn eighty_percent_is_told_once() {
-    let budget = BudgetLimit {
-        tokens: Some(10),
-        turns: None,
-        cost: None,
-        window: Window::Day,
-        per_dispatch_tokens: Some(5),
-    };
-    let fleet = Fleet::with_budget(FakePeer::new(hello()).await, Some(budget)).await;
-    let mut notices = fleet.handle().notices();
-    let first = fleet.submit(ask("a")).await;
-    ended(&fleet.handle(), first.dispatch_id).await;
-    assert!(notices.try_recv().is_err(), "7 of 10 is no 80 %");
-    let second = fleet.submit(ask("b")).await;
-    ended(&fleet.handle(), second.dispatch_id).await;
-    let notice = notices.recv().await.unwrap();
-    assert!(notice.text.raw().contains("80 %"), "{notice:?}");
-    assert!(notices.try_recv().is_err());
-}
-
-#[tokio::test]
 async fn a_rejected_task_never_started() {
     let fleet = Fleet::new(FakePeer::new(vec![end("TASK_STATE_REJECTED", None)]).await).await;
     let view = fleet.submit(ask("x")).await;

@@ -15,14 +15,14 @@ use crate::daemon::store::{Balance, DispatchRow, Entry, Store};
 use crate::domain::{BudgetLimit, DispatchState, ErrorKind, Failure, Settlement, Window};
 use fleet_a2a::ext::Usage;
 
-struct Bench {
+pub(super) struct Bench {
     _dir: TempDir,
     config: FleetConfig,
-    store: Store,
+    pub(super) store: Store,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("fleet.db")).await.unwrap();
         let config = config(dir.path(), None);
@@ -33,18 +33,32 @@ impl Bench {
         }
     }
 
-    async fn admit(
+    pub(super) async fn admit(
         &self,
         request: SubmitRequest,
         limit: Option<&BudgetLimit>,
     ) -> Result<DispatchRow, Failure> {
-        let row = prepare(request, &self.config, 1_000)?;
+        self.admit_at(request, limit, 1_000).await
+    }
+
+    pub(super) async fn admit_at(
+        &self,
+        request: SubmitRequest,
+        limit: Option<&BudgetLimit>,
+        at_ms: i64,
+    ) -> Result<DispatchRow, Failure> {
+        let row = prepare(request, &self.config, at_ms)?;
         match admit(&self.store, row, limit).await? {
             Admission::New(row) | Admission::Known(row) => Ok(*row),
         }
     }
 
-    async fn end(&self, mut row: DispatchRow, state: DispatchState, spent: Usage) -> Option<Entry> {
+    pub(super) async fn end(
+        &self,
+        mut row: DispatchRow,
+        state: DispatchState,
+        spent: Usage,
+    ) -> Option<Entry> {
         row.state = state;
         row.usage = spent;
         row.times.ended_at_ms = Some(2_000);
@@ -53,21 +67,17 @@ impl Bench {
             _ => Settlement::Told,
         };
         let entry = ledger::settlement(&row, how, Usage::default(), 2_000);
-        let done = self
-            .store
-            .finish_dispatch(&row, &entry, Some(0))
-            .await
-            .unwrap();
-        done.map(|_| entry)
+        let done = self.store.finish_dispatch(&row, &entry).await.unwrap();
+        done.then_some(entry)
     }
 
-    async fn balance(&self) -> Balance {
+    pub(super) async fn balance(&self) -> Balance {
         let all = self.store.balances(0).await.unwrap();
         all.get("app").copied().unwrap_or_default()
     }
 }
 
-fn on(context: &str, text: &str) -> SubmitRequest {
+pub(super) fn on(context: &str, text: &str) -> SubmitRequest {
     SubmitRequest {
         context_id: Some(context.to_owned()),
         ..ask(text)
