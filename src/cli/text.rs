@@ -6,7 +6,7 @@ use fleet_a2a::ext::{Decision, PermissionRequest, Usage};
 use serde_json::Value;
 
 use super::args::GlobalArgs;
-use crate::control::{Amounts, BudgetView, DispatchView};
+use crate::control::{Amounts, BudgetView, DispatchView, Notice};
 pub(crate) use crate::domain::grouped;
 use crate::domain::{DispatchState, PeerText, Reason, SafeText, Verification};
 
@@ -204,6 +204,13 @@ pub(crate) fn amounts(amounts: &Amounts<u64>) -> String {
         .map(|limit| limit.saturating_add(amounts.topped_up));
     let limit = limit.map_or_else(String::new, |limit| format!(" / {}", grouped(limit)));
     format!("{spent}{held}{limit}")
+}
+
+/// A notice with whom it is about.
+pub(crate) fn notice(notice: &Notice) -> SafeText {
+    let about = notice.peer.as_ref();
+    let about = about.map_or_else(String::new, |peer| format!("{peer}: "));
+    SafeText::line_of(&format!("{about}{}", notice.text.raw()))
 }
 
 /// The window and its end.

@@ -59,6 +59,14 @@ pub struct BudgetView {
     pub resets_at: Option<String>,
 }
 
+impl BudgetView {
+    /// Whether fleet.toml limits any figure of it.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.tokens.limit.is_some() || self.turns.limit.is_some() || self.cost_usd.limit.is_some()
+    }
+}
+
 /// One figure of a budget.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Amounts<T> {

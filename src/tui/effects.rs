@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::control::{Answer, Command, ControlHandle, Target};
+use crate::control::{Answer, ClientKind, Command, ControlHandle, Target};
 use crate::domain::{DispatchId, ErrorKind, Failure};
 
 use super::msg::{LinkNews, Msg, Purpose};
@@ -144,7 +144,7 @@ async fn linked(
     publish: &watch::Sender<Option<ControlHandle>>,
     news: &watch::Sender<LinkNews>,
 ) -> Result<(), Failure> {
-    let handle = ControlHandle::connect(target).await?;
+    let handle = ControlHandle::connect_as(target, ClientKind::Console).await?;
     publish.send_replace(Some(handle.clone()));
     let mut answers = handle.stream(Command::Snapshot { follow: true }).await?;
     while let Some(answer) = answers.next().await {

@@ -8,7 +8,7 @@ use crossterm::event::KeyEvent;
 use fleet_a2a::ext::Decision;
 
 use crate::control::{Answer, Command, FleetSnapshot, TranscriptLine};
-use crate::domain::{DispatchId, Failure, PeerName};
+use crate::domain::{CommandId, DispatchId, Failure, PeerName};
 
 /// Input to `update`.
 #[derive(Debug, Clone)]
@@ -83,6 +83,15 @@ pub(crate) enum Purpose {
     },
     /// A dispatch is to end.
     Cancel(DispatchId),
+    /// A budget is to be topped up.
+    TopUp {
+        command_id: CommandId,
+        peer: PeerName,
+    },
+    /// A budget is to be reset.
+    ResetBudget(PeerName),
+    /// The fleet.toml with this hash is to be accepted.
+    Trust { hash: String },
     /// A receiver is to be deployed, started or stopped.
     Receiver { verb: Verb, peer: PeerName },
 }

@@ -4,8 +4,8 @@
 //! is simply made again.
 
 use super::watch::Link;
-use crate::cli::output;
 use crate::cli::session::{dispatch_of, unexpected};
+use crate::cli::{output, text};
 use crate::control::{
     Answer, AnswerStream, Command, ControlHandle, DispatchView, SubmitRequest, Target,
 };
@@ -101,7 +101,7 @@ impl DaemonLink {
             match stream.next().await.transpose()? {
                 Some(Answer::Dispatch(view)) => return Ok(Some(*view)),
                 // News about the peer's budget is no change of the dispatch, and no result.
-                Some(Answer::Notice(notice)) => output::note(&notice.text.safe_line()),
+                Some(Answer::Notice(notice)) => output::note(&text::notice(&notice)),
                 Some(other) => return Err(unexpected(&other)),
                 None => return Ok(None),
             }

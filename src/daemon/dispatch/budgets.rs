@@ -193,24 +193,21 @@ impl Inner {
     }
 }
 
-/// What a person is told: whose, how much of which figure, until when, and what to do.
+/// What a person is told, beside whose budget it is: how much of which figure, until when, and what to do.
 fn sentence(peer: &PeerName, limit: &BudgetLimit, mark: &Mark, now_ms: i64) -> String {
-    let window = match limit.window.end_ms(now_ms) {
-        Some(end_ms) => format!(
-            "in this {}, which resets at {}",
-            limit.window.word(),
-            clock::rfc3339(end_ms)
-        ),
-        None => "in total, which never resets by itself".to_owned(),
+    let word = limit.window.word();
+    let resets = match limit.window.end_ms(now_ms) {
+        Some(end_ms) => format!("the {word} resets at {}", clock::rfc3339(end_ms)),
+        None => format!("the {word} never resets by itself"),
     };
     let refused = if mark.is_full() {
-        "; further dispatches are refused"
+        ", and further dispatches are refused"
     } else {
         ""
     };
     let (flag, value) = (mark.figure.word(), mark.figure.flag_value());
     format!(
-        "{peer} has spent {mark} {window}{refused}. More with: fleet budget top-up {peer} --{flag} {value}"
+        "{mark} are spent{refused}; {resets}. More with: fleet budget top-up {peer} --{flag} {value}"
     )
 }
 

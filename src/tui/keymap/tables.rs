@@ -75,6 +75,12 @@ pub(super) const GLOBAL: &[Binding] = &[
     bind(&[ch('3')], Action::Jump(View::Stream), "the stream", ""),
     bind(&[ch('4')], Action::Jump(View::Messages), "the messages", ""),
     bind(
+        &[ch('t')],
+        Action::Trust,
+        "read and accept what this fleet.toml would run",
+        "trust",
+    ),
+    bind(
         &[ch('y')],
         Action::Yank,
         "copy the command that does the same",
@@ -125,6 +131,18 @@ pub(super) const FLEET: &[Binding] = &[
     bind(&[ch('x')], Action::Stop, "stop the receiver", "stop"),
     bind(&[ch('D')], Action::Deploy, "deploy the receiver", "deploy"),
     bind(&[ch('/')], Action::Filter, "filter the peers", "filter"),
+    bind(
+        &[ch('b')],
+        Action::TopUp,
+        "add to the peer's budget",
+        "top up",
+    ),
+    bind(
+        &[ch('B')],
+        Action::ResetBudget,
+        "let what the peer has spent count from zero",
+        "",
+    ),
 ];
 
 pub(super) const DISPATCHES: &[Binding] = &[

@@ -6,13 +6,15 @@ mod answering;
 mod composer;
 mod cursor;
 mod prompt;
+mod question;
 mod stream;
+mod top_up;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::control::{DispatchView, FleetSnapshot, Notice, NoticeLevel, PeerView};
-use crate::domain::{DispatchId, DispatchState, Failure, PeerName, PeerText};
+use crate::domain::{CommandId, DispatchId, DispatchState, Failure, PeerName, PeerText};
 
 use super::keymap::Layer;
 use super::widgets::Input;
@@ -21,7 +23,9 @@ pub(crate) use answering::{Answering, Step};
 pub(crate) use composer::{Again, Attempt, Composer, FieldId, Known, Phase};
 pub(crate) use cursor::Cursor;
 pub(crate) use prompt::{OpenPrompt, Prompt, PromptPhase};
+pub(crate) use question::{Button, Deed, Question};
 pub(crate) use stream::{Feed, Ink, Stream, StreamModel, Tail};
+pub(crate) use top_up::{Sent, TopUpDraft};
 
 /// Our own notices that are kept for the message view; the daemon's come with each snapshot.
 const MAX_OWN_NOTICES: usize = 100;
@@ -45,6 +49,9 @@ pub(crate) struct Model {
     pub(crate) overlays: Vec<Overlay>,
     pub(crate) composer: Composer,
     pub(crate) prompt: Prompt,
+    pub(crate) trust: TrustAnswer,
+    /// Ids for commands that count once.
+    pub(crate) mint: fn() -> CommandId,
     pub(crate) toast: Toast,
     pub(crate) exit: Exit,
 }
@@ -94,7 +101,7 @@ pub(crate) enum Overlay {
     /// The composer; its draft outlives it.
     Composer,
     /// A question.
-    Confirm { deed: Deed, marked: Button },
+    Confirm(Box<Question>),
     /// The filter of the list below, being typed.
     Filter(Box<Input>),
     /// The reason of a denial, being typed.
@@ -103,6 +110,8 @@ pub(crate) enum Overlay {
         dispatch_id: DispatchId,
         request_id: String,
     },
+    /// How much is added to a budget, being typed.
+    TopUp(Box<TopUpDraft>),
     /// All arguments of the open permission request; the first row shown.
     Arguments { top: usize },
     /// The keys belong to the question in the prompt.
@@ -118,32 +127,23 @@ pub(crate) enum Overlay {
     },
 }
 
-/// What is asked about before it is done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Deed {
-    CancelDispatch {
-        dispatch_id: DispatchId,
-        peer: PeerName,
-    },
-    StopReceiver {
-        peer: PeerName,
-        in_flight: u32,
-    },
-}
-
-/// A button of a dialog.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Button {
-    No,
-    Yes,
-}
-
 /// Notices of our own, oldest first, and the scroll of their view.
 #[derive(Debug, Default)]
 pub(crate) struct Messages {
     pub(crate) own: VecDeque<Notice>,
     /// Rows scrolled up from the newest.
     pub(crate) up: usize,
+}
+
+/// What the person said about a fleet.toml that is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TrustAnswer {
+    /// Nothing yet.
+    None,
+    /// The version with this hash stays unaccepted.
+    Left(String),
+    /// The version with this hash is to be accepted; the daemon has not confirmed it.
+    Sent(String),
 }
 
 /// One sentence above the footer for a while.
@@ -226,6 +226,8 @@ impl Model {
             overlays: Vec::new(),
             composer: Composer::new(),
             prompt: Prompt::Closed { decided_at_ms: 0 },
+            trust: TrustAnswer::None,
+            mint: CommandId::mint,
             toast: Toast::None,
             exit: Exit::Stay,
         }
@@ -247,9 +249,10 @@ impl Model {
                     | Overlay::Filter(_)
                     | Overlay::Reason { .. }
                     | Overlay::OwnWords { .. }
+                    | Overlay::TopUp(_)
             )
         );
-        let asked = matches!(top, Some(Overlay::Confirm { .. }));
+        let asked = matches!(top, Some(Overlay::Confirm(_)));
         if let Prompt::Open(open) = &self.prompt
             && !asked
         {
@@ -265,9 +268,14 @@ impl Model {
             Some(Overlay::Help { .. }) => layers.extend([Layer::HelpPage, Layer::Move]),
             Some(Overlay::Arguments { .. }) => layers.extend([Layer::Arguments, Layer::Move]),
             Some(Overlay::Composer) => layers.push(Layer::Composer),
-            Some(Overlay::Confirm { .. }) => layers.push(Layer::Confirm),
+            Some(Overlay::Confirm(_)) => layers.extend([Layer::Confirm, Layer::Move]),
             Some(Overlay::Question { .. }) => layers.extend([Layer::Question, Layer::Move]),
-            Some(Overlay::Filter(_) | Overlay::Reason { .. } | Overlay::OwnWords { .. }) => {
+            Some(
+                Overlay::Filter(_)
+                | Overlay::Reason { .. }
+                | Overlay::OwnWords { .. }
+                | Overlay::TopUp(_),
+            ) => {
                 layers.push(Layer::Line);
             }
         }
@@ -357,6 +365,17 @@ impl Model {
         self.toast = Toast::Shown {
             text,
             level,
+            until_ms: self.now_ms + TOAST_MS,
+        };
+    }
+
+    /// Shows a notice of the daemon above the footer.
+    pub(crate) fn show_toast(&mut self, notice: &Notice) {
+        let about = notice.peer.as_ref();
+        let about = about.map_or_else(String::new, |peer| format!("{peer}: "));
+        self.toast = Toast::Shown {
+            text: PeerText::new(format!("{about}{}", notice.text.raw())),
+            level: notice.level,
             until_ms: self.now_ms + TOAST_MS,
         };
     }

@@ -1,11 +1,13 @@
 //! What the console does with keys, what it shows, and that nothing unsafe gets through.
 
+mod budget;
 mod keys;
 mod permission;
 mod question;
 mod safety;
 mod samples;
 mod screens;
+mod trust;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;

@@ -1,21 +1,22 @@
-//! The dialog before something that is hard to reverse.
+//! The dialog that asks yes or no.
 //!
 //! Owns: its two buttons. "No" is marked first.
 
-use crate::control::Command;
+use crate::control::{Command, NoticeLevel};
 use crate::tui::keymap::ConfirmAction;
 use crate::tui::model::{Button, Deed, Model, Overlay};
 use crate::tui::msg::{Effect, Purpose, Verb};
 
-use super::lists;
+use super::{lists, trust};
 
 pub(super) fn act(model: &mut Model, action: ConfirmAction) -> Vec<Effect> {
-    let Some(Overlay::Confirm { marked, .. }) = model.overlays.last_mut() else {
+    let now_ms = model.now_ms;
+    let Some(Overlay::Confirm(question)) = model.overlays.last_mut() else {
         return Vec::new();
     };
     let pressed = match action {
         ConfirmAction::Toggle => {
-            *marked = match marked {
+            question.marked = match question.marked {
                 Button::No => Button::Yes,
                 Button::Yes => Button::No,
             };
@@ -23,20 +24,43 @@ pub(super) fn act(model: &mut Model, action: ConfirmAction) -> Vec<Effect> {
         }
         ConfirmAction::Yes => Button::Yes,
         ConfirmAction::No => Button::No,
-        ConfirmAction::Press => *marked,
+        ConfirmAction::Press => question.marked,
     };
-    match (model.overlays.pop(), pressed) {
-        (Some(Overlay::Confirm { deed, .. }), Button::Yes) => vec![deed_effect(deed)],
-        (Some(_) | None, Button::Yes | Button::No) => Vec::new(),
+    if pressed == Button::Yes && !question.takes_yes(now_ms) {
+        let text = "This has only just come up: read it, then press again.";
+        model.say(NoticeLevel::Info, text);
+        return Vec::new();
+    }
+    let Some(Overlay::Confirm(question)) = model.overlays.pop() else {
+        return Vec::new();
+    };
+    match pressed {
+        Button::Yes => vec![agreed(model, question.deed)],
+        Button::No => {
+            refused(model, question.deed);
+            Vec::new()
+        }
     }
 }
 
-fn deed_effect(deed: Deed) -> Effect {
+fn agreed(model: &mut Model, deed: Deed) -> Effect {
     match deed {
         Deed::CancelDispatch { dispatch_id, .. } => Effect::Call {
             purpose: Purpose::Cancel(dispatch_id),
             command: Command::Cancel { dispatch_id },
         },
         Deed::StopReceiver { peer, .. } => lists::receiver_call(Verb::Stop, peer),
+        Deed::ResetBudget { command_id, peer } => Effect::Call {
+            purpose: Purpose::ResetBudget(peer.clone()),
+            command: Command::ResetBudget { command_id, peer },
+        },
+        Deed::AcceptFile(shown) => trust::accept(model, shown),
+    }
+}
+
+fn refused(model: &mut Model, deed: Deed) {
+    match deed {
+        Deed::CancelDispatch { .. } | Deed::StopReceiver { .. } | Deed::ResetBudget { .. } => {}
+        Deed::AcceptFile(shown) => trust::decline(model, shown),
     }
 }

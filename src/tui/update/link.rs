@@ -11,7 +11,7 @@ use crate::domain::Failure;
 use crate::tui::model::{Link, Model, Overlay, Prompt};
 use crate::tui::msg::{Effect, LinkNews};
 
-use super::stream;
+use super::{stream, trust};
 
 pub(super) fn update(model: &mut Model, news: LinkNews) -> Vec<Effect> {
     match news {
@@ -48,8 +48,23 @@ fn snapshot_came(model: &mut Model, snapshot: Arc<FleetSnapshot>) -> Vec<Effect>
     model.prompt = prompt.refreshed(&snapshot);
     close_stale(model);
     let effects = stream::refresh(model, &snapshot);
+    show_news(model, &snapshot);
     model.link = Link::Live(snapshot);
+    trust::refresh(model);
     effects
+}
+
+/// The newest notice that came since the last snapshot stands above the footer; the message view has them all. What was
+/// there when the console opened is no news.
+fn show_news(model: &mut Model, snapshot: &FleetSnapshot) {
+    let Some(before) = model.link.snapshot() else {
+        return;
+    };
+    let mut newest_first = snapshot.notices.iter().rev();
+    let news = newest_first.find(|notice| !before.notices.contains(notice));
+    if let Some(news) = news.cloned() {
+        model.show_toast(&news);
+    }
 }
 
 /// What was opened about a permission request goes with it.
@@ -71,8 +86,10 @@ fn close_stale(model: &mut Model) {
             request_id,
             ..
         } => matches!(prompt, Prompt::Open(open) if open.is_about(*dispatch_id, request_id)),
-        Overlay::Help { .. } | Overlay::Composer | Overlay::Confirm { .. } | Overlay::Filter(_) => {
-            true
-        }
+        Overlay::Help { .. }
+        | Overlay::Composer
+        | Overlay::Confirm(_)
+        | Overlay::TopUp(_)
+        | Overlay::Filter(_) => true,
     });
 }

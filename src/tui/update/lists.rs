@@ -4,7 +4,7 @@
 
 use crate::control::{Command, NoticeLevel};
 use crate::domain::{DispatchId, PeerName};
-use crate::tui::model::{Button, Deed, Model, Overlay, Stream, View, Whose};
+use crate::tui::model::{Deed, Model, Overlay, Question, Stream, View, Whose};
 use crate::tui::msg::{Effect, Purpose, Verb};
 
 use super::stream;
@@ -118,9 +118,7 @@ pub(super) fn ask_cancel(model: &mut Model) -> Vec<Effect> {
 }
 
 fn ask(model: &mut Model, deed: Deed) -> Vec<Effect> {
-    model.overlays.push(Overlay::Confirm {
-        deed,
-        marked: Button::No,
-    });
+    let question = Question::new(deed, model.now_ms);
+    model.overlays.push(Overlay::Confirm(Box::new(question)));
     Vec::new()
 }

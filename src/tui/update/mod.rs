@@ -2,6 +2,7 @@
 //!
 //! Owns: routing. Each view and overlay has its own file. Does no I/O, never awaits, reads no clock.
 
+mod budget;
 mod composer;
 mod confirm;
 mod link;
@@ -10,6 +11,7 @@ mod overlay;
 mod permission;
 mod question;
 mod stream;
+mod trust;
 
 use crossterm::event::KeyEvent;
 
@@ -106,6 +108,9 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Stop => lists::receiver(model, Verb::Stop),
         Action::Deploy => lists::receiver(model, Verb::Deploy),
         Action::CancelDispatch => lists::ask_cancel(model),
+        Action::TopUp => budget::open_top_up(model),
+        Action::ResetBudget => budget::ask_reset(model),
+        Action::Trust => trust::open(model),
         Action::Prompt(action) => permission::act(model, action),
         Action::Question(action) => question::act(model, action),
         Action::Composer(action) => composer::act(model, action),
@@ -236,6 +241,18 @@ fn answered(model: &mut Model, purpose: &Purpose, result: Result<Answer, Failure
                 Ok(_) => model.say(NoticeLevel::Info, "The cancellation is stored."),
                 Err(failure) => model.complain(&failure),
             }
+            Vec::new()
+        }
+        Purpose::TopUp { command_id, peer } => {
+            budget::topped_up(model, (*command_id, peer), result);
+            Vec::new()
+        }
+        Purpose::ResetBudget(peer) => {
+            budget::was_reset(model, peer, result);
+            Vec::new()
+        }
+        Purpose::Trust { hash } => {
+            trust::answered(model, hash, result);
             Vec::new()
         }
         Purpose::Receiver { verb, peer } => {

@@ -9,7 +9,7 @@ use crate::tui::msg::Effect;
 use crate::tui::views;
 use crate::tui::widgets::{Input, Lines};
 
-use super::{composer, permission, question};
+use super::{budget, composer, permission, question};
 
 pub(super) fn open(model: &mut Model, overlay: Overlay) -> Vec<Effect> {
     model.overlays.push(overlay);
@@ -45,10 +45,11 @@ pub(super) fn submit(model: &mut Model) -> Vec<Effect> {
             apply_filter(model, &input);
             Vec::new()
         }
+        Some(Overlay::TopUp(draft)) => budget::submit(model, *draft),
         Some(
             Overlay::Help { .. }
             | Overlay::Composer
-            | Overlay::Confirm { .. }
+            | Overlay::Confirm(_)
             | Overlay::Question { .. }
             | Overlay::Arguments { .. },
         )
@@ -77,9 +78,12 @@ pub(super) fn type_key(model: &mut Model, event: KeyEvent) {
         Some(Overlay::Reason { input, .. } | Overlay::OwnWords { input, .. }) => {
             input.key(event);
         }
+        Some(Overlay::TopUp(draft)) => {
+            draft.input.key(event);
+        }
         Some(
             Overlay::Help { .. }
-            | Overlay::Confirm { .. }
+            | Overlay::Confirm(_)
             | Overlay::Question { .. }
             | Overlay::Arguments { .. },
         )
@@ -98,9 +102,12 @@ pub(super) fn paste(model: &mut Model, text: &str) {
         ) => {
             input.paste(text);
         }
+        Some(Overlay::TopUp(draft)) => {
+            draft.input.paste(text);
+        }
         Some(
             Overlay::Help { .. }
-            | Overlay::Confirm { .. }
+            | Overlay::Confirm(_)
             | Overlay::Question { .. }
             | Overlay::Arguments { .. },
         )
@@ -120,12 +127,16 @@ pub(super) fn scroll(model: &mut Model, by: isize) -> bool {
             question::move_by(model, by);
             true
         }
+        Some(Overlay::Confirm(question)) => {
+            question.top = question.top.saturating_add_signed(by).min(most);
+            true
+        }
         Some(
             Overlay::Composer
-            | Overlay::Confirm { .. }
             | Overlay::Filter(_)
             | Overlay::OwnWords { .. }
-            | Overlay::Reason { .. },
+            | Overlay::Reason { .. }
+            | Overlay::TopUp(_),
         )
         | None => false,
     }

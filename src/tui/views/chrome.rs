@@ -92,10 +92,14 @@ pub(super) fn status(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Th
         Some(Overlay::OwnWords { input, .. }) => {
             return typed(frame, area, ("answer: ", input), theme);
         }
+        Some(Overlay::TopUp(draft)) => {
+            let label = format!("more for {} (50000, 5 turns, $2.50): ", draft.peer);
+            return typed(frame, area, (&label, &draft.input), theme);
+        }
         Some(
             Overlay::Help { .. }
             | Overlay::Composer
-            | Overlay::Confirm { .. }
+            | Overlay::Confirm(_)
             | Overlay::Question { .. }
             | Overlay::Arguments { .. },
         )
@@ -189,5 +193,12 @@ fn is_of_use(model: &Model, action: Action) -> bool {
         (View::Dispatches, _) => model.dispatch(),
         (View::Stream, Stream::Closed) | (View::Fleet | View::Messages, _) => None,
     };
-    action != Action::CancelDispatch || shown.is_some_and(|view| !view.state.is_final())
+    let only_if = |about: Action, holds: bool| action != about || holds;
+    let cancels = shown.is_some_and(|view| !view.state.is_final());
+    let limited = model.peer().is_some_and(|peer| peer.budget.is_limited());
+    let untrusted = model.link.snapshot();
+    let untrusted = untrusted.is_some_and(|all| !all.trust.accepted);
+    only_if(Action::CancelDispatch, cancels)
+        && only_if(Action::TopUp, limited)
+        && only_if(Action::Trust, untrusted)
 }

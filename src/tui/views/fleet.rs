@@ -79,8 +79,8 @@ fn trust(frame: &mut Frame<'_>, area: Rect, trust: &TrustView, theme: Theme) -> 
     if trust.accepted {
         return area;
     }
-    let text = "▲ This fleet.toml was found here and is not accepted yet: only echo peers start, \
-                nothing else is contacted. Run `fleet trust` to see what it would run, and to accept it.";
+    let text = "▲ This fleet.toml was found here and is not accepted: only echo peers start, nothing \
+                else is contacted. Press t to read what it would run, and to accept it.";
     let lines = pieces::paragraph(theme, Role::Warn, &SafeText::of(text), area.width);
     let rows = u16::try_from(lines.len()).unwrap_or(1).min(area.height / 2);
     let [above, rest] =

@@ -65,7 +65,7 @@ fn lines(model: &Model, theme: Theme) -> Vec<Line<'static>> {
     }
     out.push(line(theme, Role::Title, "Good to know"));
     for text in [
-        "  An untrusted fleet.toml starts only echo peers: run `fleet trust`.",
+        "  A fleet.toml that is not accepted starts only echo peers: t asks.",
         "  Every view has a command: y copies it. `fleet --help` lists them.",
         "  Dispatches run in the daemon; closing the console ends none.",
     ] {

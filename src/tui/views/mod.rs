@@ -104,13 +104,14 @@ pub(crate) fn page_last_top(model: &Model) -> usize {
     let rows = match model.overlays.last() {
         Some(Overlay::Help { .. }) => help::rows(model),
         Some(Overlay::Arguments { .. }) => permission::argument_rows(model, model.columns).len(),
+        Some(Overlay::Confirm(question)) => return dialog::last_top(model, question),
         Some(
             Overlay::Composer
-            | Overlay::Confirm { .. }
             | Overlay::Filter(_)
             | Overlay::Question { .. }
             | Overlay::OwnWords { .. }
-            | Overlay::Reason { .. },
+            | Overlay::Reason { .. }
+            | Overlay::TopUp(_),
         )
         | None => 0,
     };
@@ -127,16 +128,17 @@ fn body(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
     for overlay in &model.overlays {
         match overlay {
             Overlay::Composer => composer::draw(frame, area, model, theme),
-            Overlay::Confirm { deed, marked } => {
-                dialog::draw(frame, area, (deed, *marked), theme);
-            }
+            Overlay::Confirm(question) => dialog::draw(frame, area, question, theme),
             Overlay::Help { top } => help::draw(frame, area, (model, *top), theme),
             Overlay::Arguments { top } => {
                 permission::draw_arguments(frame, area, (model, *top), theme);
             }
-            // These take the status line, and this one the prompt.
-            Overlay::Filter(_) | Overlay::Reason { .. } | Overlay::OwnWords { .. } => {}
-            Overlay::Question { .. } => {}
+            // These take the status line, and the last one the prompt.
+            Overlay::Filter(_)
+            | Overlay::Reason { .. }
+            | Overlay::OwnWords { .. }
+            | Overlay::TopUp(_)
+            | Overlay::Question { .. } => {}
         }
     }
 }

@@ -124,7 +124,7 @@ async fn each_mark_is_told_once_also_over_a_restart() {
     let near = notices.try_recv().unwrap();
     let text = near.text.raw();
     assert!(
-        text.starts_with("app has spent 7 of 8 tokens (87 %) in this day, which resets at "),
+        text.starts_with("7 of 8 tokens (87 %) are spent; the day resets at "),
         "{text}"
     );
     assert!(
@@ -146,7 +146,10 @@ async fn each_mark_is_told_once_also_over_a_restart() {
         full.text.raw().contains("14 of 14 tokens (100 %)"),
         "{full:?}"
     );
-    assert!(full.text.raw().contains("are refused"), "{full:?}");
+    assert!(
+        full.text.raw().contains("dispatches are refused"),
+        "{full:?}"
+    );
     assert!(notices.try_recv().is_err(), "one for one figure");
     let since = fleet.handle().budget_notices(&app(), begun_ms).await;
     assert_eq!(since.unwrap(), [near, full], "who waits for a dispatch");
@@ -163,7 +166,7 @@ async fn a_mark_that_was_stored_by_nobody_is_told_at_the_next_start() {
     ended(&handle, view.dispatch_id).await;
     let told = fleet.told().await;
     assert_eq!(told.len(), 1);
-    assert!(told[0].contains("in total, which never resets"), "{told:?}");
+    assert!(told[0].contains("the total never resets"), "{told:?}");
     assert_eq!(fleet.told().await, told);
 }
 
