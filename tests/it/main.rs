@@ -13,6 +13,7 @@
     reason = "processes are waited for in real time, and a seed is told to whoever reads a failure"
 )]
 
+mod budget;
 mod claude;
 mod cli_send;
 mod cli_text;
@@ -38,4 +39,5 @@ mod service;
 mod stop;
 mod supervise;
 mod terminal;
+mod trust;
 mod whole;

@@ -4,13 +4,16 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A screen that a test waits for comes within milliseconds; by then something is broken.
 const COMES_WITHIN: Duration = Duration::from_secs(20);
+
+/// Between two presses of a key that may not count yet.
+const BETWEEN_PRESSES: Duration = Duration::from_millis(300);
 
 struct Shown {
     bytes: Vec<u8>,
@@ -96,17 +99,40 @@ impl Console {
 
     /// Waits until the screen shows a text.
     pub(crate) fn wait_for(&self, text: &str) {
+        if let Err(screen) = self.shows_within(text, COMES_WITHIN) {
+            panic!("{text:?} is not on the screen:\n{screen}");
+        }
+    }
+
+    /// Presses keys again and again until the screen shows a text: a question that came by itself takes no answer at once.
+    pub(crate) fn press_until(&mut self, keys: &str, text: &str) {
+        let end = Instant::now() + COMES_WITHIN;
+        loop {
+            self.press(keys);
+            match self.shows_within(text, BETWEEN_PRESSES) {
+                Ok(()) => return,
+                Err(screen) => assert!(
+                    Instant::now() < end,
+                    "{text:?} is not on the screen:\n{screen}"
+                ),
+            }
+        }
+    }
+
+    /// What the screen shows instead is the error.
+    fn shows_within(&self, text: &str, limit: Duration) -> Result<(), String> {
         let (shown, news) = &*self.shown;
-        let (shown, waited) = news
-            .wait_timeout_while(shown.lock().unwrap(), COMES_WITHIN, |shown| {
+        let (shown, _waited) = news
+            .wait_timeout_while(shown.lock().unwrap(), limit, |shown| {
                 !shown.screen.screen().contents().contains(text) && !shown.over
             })
             .unwrap();
         let screen = shown.screen.screen().contents();
-        assert!(
-            !waited.timed_out() && screen.contains(text),
-            "{text:?} is not on the screen:\n{screen}"
-        );
+        if screen.contains(text) {
+            Ok(())
+        } else {
+            Err(screen)
+        }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

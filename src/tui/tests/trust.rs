@@ -71,7 +71,7 @@ fn a_long_list_scrolls_to_its_end_and_no_further() {
     let mut model = model(found("aa", 60));
     let shown = screen(&mut model, 80, 24);
     assert!(
-        shown.contains("rows below") && shown.contains("[ No ]"),
+        shown.contains(" more") && shown.contains("[ No ]"),
         "{shown}"
     );
     feed(&mut model, "GGjjj");
@@ -81,7 +81,7 @@ fn a_long_list_scrolls_to_its_end_and_no_further() {
         "{shown}"
     );
     assert!(
-        !shown.contains("below") && shown.contains("[ No ]"),
+        !shown.contains(" more") && shown.contains("[ No ]"),
         "{shown}"
     );
     feed(&mut model, "g");

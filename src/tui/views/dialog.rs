@@ -133,8 +133,7 @@ fn buttons(marked: Button, below: usize, theme: Theme) -> Line<'static> {
         button(Button::Yes, "Yes"),
     ];
     if below > 0 {
-        let rows = format::count(below, "row", "rows");
-        spans.push(span(theme, Role::Warn, format!("   j: {rows} below")));
+        spans.push(span(theme, Role::Warn, format!("   j: {below} more")));
     }
     Line::from(spans)
 }
