@@ -28,10 +28,13 @@ impl Default for Notices {
 }
 
 impl Notices {
-    /// Keeps a notice; the oldest of more than [`SNAPSHOT_NOTICES`] is forgotten.
+    /// Keeps a notice, once; the oldest of more than [`SNAPSHOT_NOTICES`] is forgotten.
     pub(super) fn push(&self, notice: Notice) {
         {
             let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+            if newest.contains(&notice) {
+                return;
+            }
             newest.push_back(notice);
             while newest.len() > SNAPSHOT_NOTICES {
                 newest.pop_front();

@@ -21,7 +21,7 @@ use super::snapshot;
 use super::socket::ControlSocket;
 use super::store::Store;
 use super::supervisor::Supervisor;
-use crate::control::{DaemonReport, Target, report_path};
+use crate::control::{DaemonReport, Notice, Target, report_path};
 use crate::domain::{ErrorKind, Failure};
 
 /// With no client, no open dispatch and no receiver for so long, the daemon ends.
@@ -77,6 +77,8 @@ async fn serve(target: &Target, lock: &Lock) -> Result<(), Failure> {
     })
     .await?;
     let dispatch = dispatcher.handle();
+    // Listened to from here on, so that none falls between what is read back and what comes.
+    let coming = dispatch.notices();
     for notice in dispatch.tell_standing(&fleet.current().config).await? {
         notices.push(notice);
     }
@@ -96,7 +98,7 @@ async fn serve(target: &Target, lock: &Lock) -> Result<(), Failure> {
     handover::done(&target.state_dir);
     tracing::info!(version = fleet_receivers::version(), config = %target.config.display(), "the daemon serves");
     tasks.spawn(snapshot::publish(Arc::clone(&core)));
-    tasks.spawn(collect_notices(Arc::clone(&core)));
+    tasks.spawn(collect_notices(coming, Arc::clone(&core)));
     tasks.spawn(stop_when_idle(Arc::clone(&core)));
     socket.serve(&core).await;
 
@@ -137,8 +139,7 @@ fn stop_on_signals(
     })
 }
 
-async fn collect_notices(core: Arc<Core>) {
-    let mut notices = core.dispatch.notices();
+async fn collect_notices(mut notices: broadcast::Receiver<Notice>, core: Arc<Core>) {
     loop {
         match notices.recv().await {
             Ok(notice) => core.notices.push(notice),

@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use proptest::prelude::*;
 
-use super::guard::{Bench, on};
+use super::bench::{Bench, on};
 use super::peer::{FakePeer, hello};
 use super::{Fleet, ask, ended, turns};
 use crate::control::{BudgetView, SubmitRequest};

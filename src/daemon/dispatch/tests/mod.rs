@@ -1,5 +1,6 @@
 //! Tests of dispatch, against a real store, real files and a scripted peer over real HTTP.
 
+mod bench;
 mod budgets;
 mod delivery;
 mod following;
