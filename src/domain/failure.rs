@@ -44,6 +44,28 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// The word of rows and JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Contract => "contract",
+            Self::Config => "config",
+            Self::Untrusted => "untrusted",
+            Self::NotFound => "not_found",
+            Self::Duplicate => "duplicate",
+            Self::Budget => "budget",
+            Self::Unreachable => "unreachable",
+            Self::Unauthenticated => "unauthenticated",
+            Self::UnknownOutcome => "unknown_outcome",
+            Self::Deadline => "deadline",
+            Self::Agent => "agent",
+            Self::State => "state",
+            Self::Daemon => "daemon",
+            Self::Internal => "internal",
+        }
+    }
+
     /// The exit code of a command that ends with this: 1 the work failed, 2 bad input, 3 guard or budget,
     /// 4 unreachable or unknown, 5 deadline.
     #[must_use]
@@ -89,5 +111,22 @@ impl Failure {
     pub fn about(mut self, dispatch_id: DispatchId) -> Self {
         self.dispatch_id = Some(dispatch_id);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_is_that_of_the_json() {
+        for kind in [
+            ErrorKind::NotFound,
+            ErrorKind::UnknownOutcome,
+            ErrorKind::Budget,
+        ] {
+            let json = serde_json::to_value(kind).unwrap();
+            assert_eq!(json, kind.word());
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! Owns: which commands change something, and their words: ids and sizes, never a token or a contract's content. Does not
 //! own: the rows.
 
+use std::sync::Arc;
+
 use fleet_a2a::clock;
 use fleet_a2a::ext::Decision;
 
@@ -10,17 +12,13 @@ use crate::control::{Answer, AuditView, Command, SubmitRequest, Tokens};
 use crate::daemon::commands::Scope;
 use crate::daemon::connection::Ended;
 use crate::daemon::core::Core;
-use crate::daemon::store::{AuditClient, AuditRow, Audited};
-use crate::domain::{Cost, DispatchId, ErrorKind, Failure, PeerName, PeerText, TopUp};
+use crate::daemon::store::{AuditClient, AuditEntry, AuditRow, Audited, outcome_word};
+use crate::domain::{Cost, DispatchId, Failure, PeerName, PeerText, TopUp};
 
 /// Longest words of one command, in characters: ids that came from outside are cut to it.
 const MAX_CHARS: usize = 500;
 
-/// A command that was written down.
-#[derive(Debug)]
-pub(super) struct Entry(i64);
-
-/// Writes a command down, if it changes something.
+/// Writes a command down, if it changes something. A dispatch is written down by the transaction that stores it.
 ///
 /// # Errors
 /// The store's: what cannot be written down is not done. Stopping the daemon is, because it may be what mends the store.
@@ -28,21 +26,25 @@ pub(super) async fn begin(
     command: &Command,
     client: &AuditClient,
     core: &Core,
-) -> Result<Option<Entry>, Failure> {
+) -> Result<Option<Arc<AuditEntry>>, Failure> {
     let Some(mut audited) = audited(command) else {
         return Ok(None);
     };
     if let Some(id) = dispatch_of(command) {
         audited.peers.extend(core.dispatch.peer_of(id).await);
     }
-    match write(audited, client, core).await {
-        Ok(entry) => Ok(Some(entry)),
-        Err(failure) if *command == Command::StopDaemon => {
-            tracing::warn!(%failure, "stopping the daemon could not be written down");
-            Ok(None)
-        }
-        Err(failure) => Err(failure),
+    let entry = entry(audited, client);
+    if matches!(command, Command::Submit(_)) {
+        return Ok(Some(entry));
     }
+    match core.store.audit(&entry).await {
+        Ok(()) => {}
+        Err(error) if *command == Command::StopDaemon => {
+            tracing::warn!(%error, "stopping the daemon could not be written down");
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(Some(entry))
 }
 
 /// Writes down that a file is accepted because a client named it.
@@ -53,29 +55,29 @@ pub(super) async fn named_file(
     hash: &str,
     client: &AuditClient,
     core: &Core,
-) -> Result<Entry, Failure> {
+) -> Result<Arc<AuditEntry>, Failure> {
     let audited = words(format!("trust {hash}, because --config named the file"));
-    write(audited, client, core).await
+    let entry = entry(audited, client);
+    core.store.audit(&entry).await?;
+    Ok(entry)
 }
 
-async fn write(mut audited: Audited, client: &AuditClient, core: &Core) -> Result<Entry, Failure> {
+fn entry(mut audited: Audited, client: &AuditClient) -> Arc<AuditEntry> {
     audited.command = audited.command.chars().take(MAX_CHARS).collect();
-    let entry = core.store.audit(client, &audited, clock::now_ms()).await?;
-    Ok(Entry(entry))
+    Arc::new(AuditEntry::new(client.clone(), audited, clock::now_ms()))
 }
 
 /// Writes down how it ended. What was done is done: an entry without an end says that nobody knows.
-pub(super) async fn end(entry: Option<Entry>, done: &Result<(), Ended>, core: &Core) {
-    let Some(Entry(entry)) = entry else { return };
+pub(super) async fn end(entry: Option<Arc<AuditEntry>>, done: &Result<(), Ended>, core: &Core) {
+    let Some(entry) = entry else { return };
     let outcome = match done {
-        Ok(()) => "done".to_owned(),
-        // The message may quote what was sent; its kind does not.
-        Err(Ended::Failed(failure)) => format!("failed: {}", kind_word(failure.kind)),
+        Ok(()) => outcome_word(None),
+        Err(Ended::Failed(failure)) => outcome_word(Some(failure)),
         Err(Ended::Gone) => "the client left".to_owned(),
     };
-    let written = core.store.audit_outcome(entry, &outcome, clock::now_ms());
+    let written = core.store.audit_end(&entry, &outcome, clock::now_ms());
     if let Err(error) = written.await {
-        tracing::warn!(entry, %error, "the end of a command could not be written down");
+        tracing::warn!(?entry, %error, "the end of a command could not be written down");
     }
 }
 
@@ -221,13 +223,6 @@ fn decision_word(decision: Decision) -> &'static str {
     }
 }
 
-fn kind_word(kind: ErrorKind) -> String {
-    match serde_json::to_value(kind) {
-        Ok(serde_json::Value::String(word)) => word,
-        Ok(_) | Err(_) => "unknown".to_owned(),
-    }
-}
-
 /// Answers with what was done, newest first.
 pub(super) async fn list(peer: Option<PeerName>, limit: u32, at: &Scope<'_>) -> Result<(), Ended> {
     let rows = at.core.store.audited(peer.as_ref(), limit).await;
@@ -306,7 +301,6 @@ mod tests {
             all: true,
         };
         assert_eq!(audited(&all).unwrap().command, "stop every receiver");
-        assert_eq!(kind_word(ErrorKind::NotFound), "not_found");
         assert!(audited(&Command::Trust { accept: None }).is_none());
     }
 }

@@ -18,6 +18,7 @@ use super::core::Core;
 use super::fleet::Fleet;
 use super::handover;
 use super::peers::ClientEnv;
+use super::store::AuditEntry;
 use crate::control::{Command, Request};
 use crate::domain::Failure;
 
@@ -25,6 +26,8 @@ use crate::domain::Failure;
 struct Scope<'a> {
     fleet: Arc<Fleet>,
     env: ClientEnv,
+    /// What is written down by the transaction that does it.
+    entry: Option<Arc<AuditEntry>>,
     core: &'a Core,
     reply: &'a Reply,
 }
@@ -37,13 +40,18 @@ pub(super) async fn run(
     reply: &Reply,
 ) -> Result<(), Ended> {
     let entry = audit::begin(&request.command, &caller.client, core).await?;
-    let done = Box::pin(act(request, caller, core, reply)).await;
+    let done = Box::pin(act(request, caller, entry.clone(), (core, reply))).await;
     audit::end(entry, &done, core).await;
     done
 }
 
 /// Reads fleet.toml again if it changed, then answers.
-async fn act(request: Request, caller: &Caller, core: &Core, reply: &Reply) -> Result<(), Ended> {
+async fn act(
+    request: Request,
+    caller: &Caller,
+    entry: Option<Arc<AuditEntry>>,
+    (core, reply): (&Core, &Reply),
+) -> Result<(), Ended> {
     let Request { command, env, .. } = request;
     if command == Command::StopDaemon {
         return Ok(());
@@ -72,6 +80,7 @@ async fn act(request: Request, caller: &Caller, core: &Core, reply: &Reply) -> R
     let scope = Scope {
         fleet,
         env,
+        entry,
         core,
         reply,
     };

@@ -34,7 +34,9 @@ pub(super) async fn submit(submit: SubmitRequest, at: &Scope<'_>) -> Result<(), 
     if let Err(failure) = fleet.usable_peer(&peer) {
         return submit_again(&submit, failure, core, reply).await;
     }
-    let submitted = core.dispatch.submit(submit, &fleet.config, at.env.clone());
+    let submitted =
+        core.dispatch
+            .submit_audited(submit, &fleet.config, at.env.clone(), at.entry.clone());
     tell(submitted.await?, reply).await
 }
 

@@ -3,7 +3,9 @@
 //! Owns: the one transaction that decides and stores. Does not own: the SQL, the sums.
 
 use crate::daemon::ledger::{self, GrantError};
-use crate::daemon::store::{self, Before, DispatchRow, Standing, Store, StoreError, Write};
+use crate::daemon::store::{
+    self, AuditEntry, Before, DispatchRow, Standing, Store, StoreError, Write, outcome_word,
+};
 use crate::domain::{BudgetLimit, DispatchId, DispatchState, ErrorKind, Failure};
 
 /// What became of a request.
@@ -15,35 +17,53 @@ pub(super) enum Admission {
     Known(Box<DispatchRow>),
 }
 
-/// Stores a dispatch with its grant, or says why not. Nothing is stored on refusal.
+/// Stores a dispatch with its grant, or says why not. Nothing is stored on refusal. `entry` is written in the same transaction.
 ///
 /// # Errors
 /// `Contract` for a known id with another request, `Duplicate`, `Budget`, or the store's failure.
 pub(super) async fn admit(
     store: &Store,
-    mut new: DispatchRow,
+    new: DispatchRow,
     limit: Option<&BudgetLimit>,
+    entry: Option<&AuditEntry>,
 ) -> Result<Admission, Failure> {
     let mut tx = store.begin().await?;
-    match store::before(&mut tx, &new).await? {
-        Before::Nothing => {}
-        Before::Known(known) => return same_request(&new, known),
-        Before::Standing(standing) => return Err(duplicate(&new, &standing)),
+    let decided = decide(&mut tx, new, limit).await?;
+    if let Ok(Admission::New(new)) = &decided {
+        store::insert(&mut tx, new, &ledger::grant(new)).await?;
     }
-    let now_ms = new.times.accepted_at_ms;
-    match ledger::decide(&mut tx, &new.peer, limit, now_ms).await {
-        Ok(granted) => new.granted = granted,
-        Err(GrantError::Refused(refusal)) => return Err(over_budget(&new, &refusal)),
-        Err(GrantError::Store(error)) => return Err(error.into()),
+    if let Some(entry) = entry {
+        entry
+            .put(&mut tx, &outcome_word(decided.as_ref().err()))
+            .await?;
     }
-    write(tx, &new).await?;
-    Ok(Admission::New(Box::new(new)))
+    tx.commit().await.map_err(StoreError::from)?;
+    if let Some(entry) = entry {
+        entry.is_written();
+    }
+    decided
 }
 
-async fn write(mut tx: Write, new: &DispatchRow) -> Result<(), StoreError> {
-    store::insert(&mut tx, new, &ledger::grant(new)).await?;
-    tx.commit().await?;
-    Ok(())
+/// What becomes of a request, before anything is written; the outer error is the store's.
+async fn decide(
+    tx: &mut Write,
+    mut new: DispatchRow,
+    limit: Option<&BudgetLimit>,
+) -> Result<Result<Admission, Failure>, StoreError> {
+    match store::before(tx, &new).await? {
+        Before::Nothing => {}
+        Before::Known(known) => return Ok(same_request(&new, known)),
+        Before::Standing(standing) => return Ok(Err(duplicate(&new, &standing))),
+    }
+    let now_ms = new.times.accepted_at_ms;
+    Ok(match ledger::decide(tx, &new.peer, limit, now_ms).await {
+        Ok(granted) => {
+            new.granted = granted;
+            Ok(Admission::New(Box::new(new)))
+        }
+        Err(GrantError::Refused(refusal)) => Err(over_budget(&new, &refusal)),
+        Err(GrantError::Store(error)) => return Err(error),
+    })
 }
 
 fn same_request(new: &DispatchRow, known: Box<DispatchRow>) -> Result<Admission, Failure> {

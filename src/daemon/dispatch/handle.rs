@@ -18,7 +18,7 @@ use super::view::{self, Extent};
 use crate::config::FleetConfig;
 use crate::control::{DispatchView, Notice, SubmitRequest, TranscriptLine, TranscriptView};
 use crate::daemon::peers::ClientEnv;
-use crate::daemon::store::{AnswerRow, DispatchRow};
+use crate::daemon::store::{AnswerRow, AuditEntry, DispatchRow};
 use crate::daemon::transcript::{self, Cursor, TranscriptError};
 use crate::domain::{
     BudgetLimit, DispatchId, DispatchState, ErrorKind, Failure, PeerName, Progress, next_state,
@@ -47,12 +47,26 @@ impl DispatchHandle {
         config: &FleetConfig,
         env: ClientEnv,
     ) -> Result<DispatchView, Failure> {
+        self.submit_audited(request, config, env, None).await
+    }
+
+    /// [`DispatchHandle::submit`] that writes the command down in the transaction that does it.
+    ///
+    /// # Errors
+    /// As [`DispatchHandle::submit`].
+    pub async fn submit_audited(
+        &self,
+        request: SubmitRequest,
+        config: &FleetConfig,
+        env: ClientEnv,
+        entry: Option<Arc<AuditEntry>>,
+    ) -> Result<DispatchView, Failure> {
         self.inner.configured(config);
         let limit = known_peer(&request.peer, config)?.budget;
         let row = prepare(request, config, clock::now_ms())?;
         let (told, answer) = oneshot::channel();
         // A task of its own: a client that goes away between the commit and the start must not leave it lying.
-        let accept = accept(Arc::clone(&self.inner), row, limit, env, told);
+        let accept = accept(Arc::clone(&self.inner), (row, limit, entry), env, told);
         if !self.inner.spawn(accept) {
             return Err(closing());
         }
@@ -323,12 +337,11 @@ impl DispatchHandle {
 /// Stores a dispatch, answers, and follows it.
 async fn accept(
     inner: Arc<Inner>,
-    row: DispatchRow,
-    limit: Option<BudgetLimit>,
+    (row, limit, entry): (DispatchRow, Option<BudgetLimit>, Option<Arc<AuditEntry>>),
     env: ClientEnv,
     told: oneshot::Sender<Result<DispatchView, Failure>>,
 ) {
-    let row = match admit(&inner.store, row, limit.as_ref()).await {
+    let row = match admit(&inner.store, row, limit.as_ref(), entry.as_deref()).await {
         Ok(Admission::New(row)) => *row,
         Ok(Admission::Known(row)) => {
             let handle = DispatchHandle::new(inner);

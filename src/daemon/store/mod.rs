@@ -23,7 +23,7 @@ use sqlx::{Sqlite, Transaction};
 
 pub use adjustments::{Adjusted, Adjustment, AdjustmentKind};
 pub use answers::AnswerRow;
-pub use audit::{AuditClient, AuditRow, Audited};
+pub use audit::{AuditClient, AuditEntry, AuditRow, Audited, outcome_word};
 pub use budget_notices::BudgetNoticeRow;
 pub(crate) use budget_notices::Occasion;
 pub use dispatches::{AttemptRow, Standing};

@@ -185,14 +185,20 @@ fn client() -> AuditClient {
 async fn what_was_done_is_listed_newest_first_and_by_peer() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("fleet.db")).await.unwrap();
+    let mut entries = Vec::new();
     for audited in [
         command("start app, ap", &["app", "ap"], false),
         command("stop every receiver", &[], true),
         command("trust", &[], false),
     ] {
-        store.audit(&client(), &audited, 5).await.unwrap();
+        let entry = AuditEntry::new(client(), audited, 5);
+        store.audit(&entry).await.unwrap();
+        if entries.len() == 1 {
+            store.audit_end(&entry, "done", 6).await.unwrap();
+            store.audit_end(&entry, "again", 7).await.unwrap();
+        }
+        entries.push(entry);
     }
-    store.audit_outcome(2, "done", 6).await.unwrap();
     let words = |rows: Vec<AuditRow>| rows.into_iter().map(|row| row.command).collect::<Vec<_>>();
     let all = store.audited(None, 10).await.unwrap();
     assert_eq!(all[1].outcome, Some(("done".to_owned(), 6)));
@@ -212,9 +218,8 @@ async fn what_was_done_is_listed_newest_first_and_by_peer() {
 async fn what_was_written_down_is_neither_changed_nor_deleted() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("fleet.db")).await.unwrap();
-    let audited = command("x", &[], false);
-    store.audit(&client(), &audited, 5).await.unwrap();
-    store.audit_outcome(1, "done", 5).await.unwrap();
+    let entry = AuditEntry::new(client(), command("x", &[], false), 5);
+    store.audit_end(&entry, "done", 5).await.unwrap();
     let top_up = Adjustment {
         command_id: CommandId::mint(),
         peer: name("app"),
@@ -250,8 +255,8 @@ async fn only_the_oldest_beyond_a_hundred_thousand_go() {
         .execute(&store.writer)
         .await;
     assert!(kept.is_err(), "the newest hundred thousand stay");
-    let audited = command("newest", &[], false);
-    store.audit(&client(), &audited, 5).await.unwrap();
+    let entry = AuditEntry::new(client(), command("newest", &[], false), 5);
+    store.audit(&entry).await.unwrap();
     for table in ["audit", "audit_outcomes"] {
         let sql = format!("SELECT min(entry_id) FROM {table}");
         let oldest: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))

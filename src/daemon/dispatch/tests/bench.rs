@@ -45,7 +45,7 @@ impl Bench {
         at_ms: i64,
     ) -> Result<DispatchRow, Failure> {
         let row = prepare(request, &self.config, at_ms)?;
-        match admit(&self.store, row, limit).await? {
+        match admit(&self.store, row, limit, None).await? {
             Admission::New(row) | Admission::Known(row) => Ok(*row),
         }
     }
