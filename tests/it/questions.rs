@@ -101,10 +101,8 @@ fn two_questions_are_answered_on_the_command_line_and_the_model_gets_it_once() {
 }
 
 #[test]
-fn a_question_that_nobody_answers_or_somebody_denies_lets_the_turn_go_on() {
-    let Some(setup) = setup("permission_timeout_s = 5") else {
-        return;
-    };
+fn a_question_that_is_denied_goes_back_with_the_reason() {
+    let Some(setup) = setup("") else { return };
     setup.deploy();
     let fleet = &setup.fleet;
     let id = setup.ask("ASK me");
@@ -116,12 +114,24 @@ fn a_question_that_nobody_answers_or_somebody_denies_lets_the_turn_go_on() {
         "--reason",
         "ask the manual",
     ]);
-    let denied = fleet.run(&["dispatches", "wait", &id, "--json"]).json();
+    let ended = fleet.run(&["dispatches", "wait", &id, "--json"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let ended = ended.json();
     assert!(
-        denied["reply"].to_string().contains("ask the manual"),
-        "{denied}"
+        ended["reply"].to_string().contains("ask the manual"),
+        "{ended}"
     );
-    let silent = fleet.run(&["send", "app", "ASK me", "--again", "--json"]);
+    assert_eq!(ended["refused"][0]["tool"], "AskUserQuestion", "{ended}");
+    setup.close();
+}
+
+#[test]
+fn a_question_that_nobody_answers_lets_the_turn_go_on() {
+    let Some(setup) = setup("permission_timeout_s = 1") else {
+        return;
+    };
+    setup.deploy();
+    let silent = setup.fleet.run(&["send", "app", "ASK me", "--json"]);
     assert_eq!(silent.code, 0, "{silent:?}");
     let ended = silent.json();
     assert!(

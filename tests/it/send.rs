@@ -48,7 +48,8 @@ fn sends_with_no_daemon_and_no_receiver_running() {
             "refused",
             "late",
             "elapsed_ms",
-            "error"
+            "error",
+            "requests"
         ]
     );
     assert_eq!(object["state"], "completed");
