@@ -12,7 +12,7 @@ fn dispatches_with_all_four_fields_and_opens_it_again_from_the_list() {
     console.press("say hello to the fleet\tsome context\tthe same words\tconsole\t30");
     console.wait_for("30");
     console.press("\x13");
-    console.wait_for("✓ completed · checks");
+    console.wait_for("✓ completed · unverified");
     console.wait_for("say hello to the fleet");
     let dispatches = fleet.dispatches();
     assert_eq!(dispatches.len(), 1, "one dispatch");
@@ -21,7 +21,7 @@ fn dispatches_with_all_four_fields_and_opens_it_again_from_the_list() {
     console.press("2");
     console.wait_for("instruction");
     console.press("\r");
-    console.wait_for("✓ completed · checks");
+    console.wait_for("✓ completed · unverified");
     console.press("\x03");
     let end = console.end();
     assert_eq!(end.code, 0);
