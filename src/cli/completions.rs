@@ -5,14 +5,20 @@
 
 use clap::CommandFactory;
 use clap_complete::Shell;
+use serde_json::json;
 
-use super::args::{Cli, CompletionsArgs, ShellArg};
+use super::args::{Cli, CompletionsArgs, GlobalArgs, ShellArg};
 use super::{CommandResult, exit, output};
 use crate::domain::SafeText;
 
-/// Does `fleet completions`. What it prints is for a shell, so `--json` changes nothing.
-pub(crate) fn execute(args: &CompletionsArgs) -> CommandResult {
-    output::text(&SafeText::of(&script(args.shell)))?;
+/// Does `fleet completions`.
+pub(crate) fn execute(global: &GlobalArgs, args: &CompletionsArgs) -> CommandResult {
+    let script = script(args.shell);
+    if global.json {
+        output::json(&json!({ "script": script }))?;
+    } else {
+        output::text(&SafeText::of(&script))?;
+    }
     Ok(exit::DONE)
 }
 

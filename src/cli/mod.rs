@@ -65,7 +65,7 @@ pub async fn run(global: &GlobalArgs, command: Command) -> u8 {
         Command::Serve(args) => serve::execute(global, args).await,
         Command::Service(args) => service::execute(global, args).await,
         Command::Config(args) => config::execute(global, &args),
-        Command::Completions(args) => completions::execute(&args),
+        Command::Completions(args) => completions::execute(global, &args),
     };
     outcome.unwrap_or_else(|failure| {
         fail(global, &failure);

@@ -46,6 +46,8 @@ fn every_shell_has_a_script_and_another_is_refused() {
         let said = run_bare(home.path(), &["completions", shell]);
         assert_eq!(said.code, 0, "{shell}");
         assert!(said.stdout.contains("transcripts"), "{shell}");
+        let json = run_bare(home.path(), &["completions", shell, "--json"]).json();
+        assert_eq!(json["script"], said.stdout, "{shell}");
     }
     assert_eq!(run_bare(home.path(), &["completions", "tcsh"]).code, 2);
     let left: Vec<_> = std::fs::read_dir(home.path()).unwrap().collect();

@@ -58,7 +58,13 @@ fn a_peer_is_added_changed_used_and_removed() {
     assert_eq!(sent.stdout, "hello\n");
     let pid = fleet.receiver_pid("work").expect("it runs");
 
-    ok(fleet.run_implicit(&["peers", "set", "work", "budget.turns", "7"]));
+    let plain = |said: Said| said.stdout.replace(folder.to_str().unwrap(), "DIR");
+    let set = ["peers", "set", "work", "budget.turns", "7"];
+    insta::assert_snapshot!(plain(ok(fleet.run_implicit(&set))), @r"
+    Changed work in DIR/fleet.toml.
+    A receiver that runs takes it over with: fleet deploy work
+    ");
+    insta::assert_snapshot!(plain(ok(fleet.run_implicit(&set))), @"DIR/fleet.toml says so already; nothing was written.");
     ok(fleet.run_implicit(&[
         "peers",
         "set",
@@ -81,7 +87,11 @@ fn a_peer_is_added_changed_used_and_removed() {
     let same = ok(fleet.run_implicit(&["peers", "set", "work", "budget.turns=7", "--json"]));
     assert_eq!(same.json()["written"], false);
 
-    ok(fleet.run_implicit(&["peers", "remove", "work"]));
+    let removed = ok(fleet.run_implicit(&["peers", "remove", "work"]));
+    insta::assert_snapshot!(plain(removed), @r"
+    Removed work in DIR/fleet.toml.
+    Its transcripts stay.
+    ");
     assert_eq!(file(&fleet), ECHO);
     let mode = fs::metadata(fleet.path("fleet.toml"))
         .unwrap()

@@ -112,14 +112,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_hangs_is_left_behind_dead() {
-        let marker = format!("sleep 31{}", std::process::id());
-        let said = sh(&format!("{marker} & {marker}"), Duration::from_millis(300)).await;
+        // Of this length no other sleep is.
+        let seconds = format!("31{}", std::process::id());
+        let script = format!("sleep {seconds} & sleep {seconds}");
+        let said = sh(&script, Duration::from_millis(300)).await;
         assert!(matches!(said, Err(AskError::Late { .. })), "{said:?}");
+        let wanted = format!("sleep\0{seconds}\0").into_bytes();
         let alive = || {
-            let listed = std::process::Command::new("ps")
-                .args(["-eo", "args"])
-                .output();
-            String::from_utf8_lossy(&listed.unwrap().stdout).contains(&marker)
+            let entries = std::fs::read_dir("/proc").unwrap().flatten();
+            let mut lines = entries.map(|entry| std::fs::read(entry.path().join("cmdline")));
+            lines.any(|line| line.is_ok_and(|line| line == wanted))
         };
         for _ in 0..200 {
             if !alive() {
@@ -127,6 +129,6 @@ mod tests {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("{marker} still runs");
+        panic!("sleep {seconds} still runs");
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fleet_receivers::Mode;
+use fleet_receivers::adapter::cc::INSTALL_REMEDY;
 use fleet_receivers::adapter::is_built;
 use fleet_receivers::child::{ChildEnv, Spawner, ask};
 use futures::future::join_all;
@@ -34,7 +35,7 @@ pub(super) const AGENTS: [Agent; 5] = [
         mode: Mode::Cc,
         program: "claude",
         title: "Claude Code",
-        install: "npm install -g @anthropic-ai/claude-code",
+        install: INSTALL_REMEDY,
     },
     Agent {
         mode: Mode::Oc,

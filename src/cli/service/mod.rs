@@ -12,11 +12,15 @@ mod unit;
 use super::args::{GlobalArgs, PrintArgs, ServiceArgs, ServiceCommand};
 use super::session::target;
 use super::{CommandResult, exit, output};
+use crate::domain::{ErrorKind, Failure};
 use place::Place;
 
 /// Does `fleet service`.
 pub(crate) async fn execute(global: &GlobalArgs, args: ServiceArgs) -> CommandResult {
     let target = target(global)?;
+    if !cfg!(target_os = "linux") {
+        return Err(no_systemd());
+    }
     let place = Place::of(&target)?;
     let report = match args.command {
         ServiceCommand::Install(PrintArgs { print: true }) => install::shown(&target, place)?,
@@ -34,4 +38,12 @@ pub(crate) async fn execute(global: &GlobalArgs, args: ServiceArgs) -> CommandRe
         output::text(&report.words())?;
     }
     Ok(exit::DONE)
+}
+
+fn no_systemd() -> Failure {
+    Failure::new(
+        ErrorKind::Usage,
+        "This system has no systemd to start the daemon.",
+        "Nothing need be done: the daemon starts with the first command.",
+    )
 }

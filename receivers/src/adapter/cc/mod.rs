@@ -27,7 +27,7 @@ const PROGRAM: &str = "claude";
 const LOGIN_REMEDY: &str =
     "run `claude` and type /login, or set ANTHROPIC_API_KEY where the receiver is deployed from";
 /// What mends a missing program.
-const INSTALL_REMEDY: &str = "npm install -g @anthropic-ai/claude-code";
+pub const INSTALL_REMEDY: &str = "npm install -g @anthropic-ai/claude-code";
 
 /// Drives Claude Code.
 #[derive(Debug)]
