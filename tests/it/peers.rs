@@ -311,3 +311,32 @@ fn somebody_elses_agent_and_a_file_with_a_byte_order_mark() {
     assert_eq!(both.code, 2);
     fleet.run(&["daemon", "stop"]);
 }
+
+#[test]
+fn a_change_that_is_killed_leaves_the_old_file_or_the_new_one() {
+    let fleet = fleet_with("[peers.echo]\nmode = \"echo\"\n");
+    let mut told = 0;
+    for n in 0..24_u64 {
+        let before = file(&fleet);
+        let peer = format!("p{n}");
+        let mut child = fleet.spawn(&["peers", "add", &peer, "--mode", "echo"]);
+        // Somewhere on its way: it takes a few milliseconds.
+        std::thread::sleep(Duration::from_micros(n * 700));
+        let _ = child.kill();
+        let said = Fleet::finish(child);
+        let after = file(&fleet);
+        let block = format!("\n[peers.{peer}]\nmode = \"echo\"\n");
+        assert!(
+            after == before || after == format!("{before}{block}"),
+            "{after:?}"
+        );
+        if said.code == 0 || said.stdout.contains("Added") {
+            told += 1;
+            assert_ne!(after, before, "it said so");
+        }
+    }
+    // Whoever was killed held nobody up.
+    ok(fleet.run(&["peers", "add", "last", "--mode", "echo"]));
+    ok(fleet.run(&["config", "check"]));
+    assert!(told < 24, "none was killed on its way");
+}
