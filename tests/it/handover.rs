@@ -260,6 +260,14 @@ fn many_newer_commands_at_once_get_one_daemon() {
     let fleet = Fleet::new("[peers.echo]\nmode = \"echo\"\n");
     let newer = Build::with_digits(&fleet, '9');
     fleet.ok(&["send", "echo", "hello"]);
+    let old = fleet.daemon_pid().expect("daemon");
+    let shown = newer.ok(&fleet, &["daemon", "status", "--json"]);
+    assert_eq!(
+        shown["version"],
+        fleet_receivers::version(),
+        "looking takes nothing over"
+    );
+    assert_eq!(shown["pid"], old);
     let send = |n: usize| newer.command(&fleet, &["send", "echo", &format!("job-{n}"), "--json"]);
     let all: Vec<Child> = (0..8).map(send).collect();
     for child in all {

@@ -1,8 +1,9 @@
 //! Supervision: ten peers in two modes deployed, found again, killed, parked, stopped; each with real processes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -13,6 +14,9 @@ use crate::fleet::{Fleet, kill};
 const LONG: Duration = Duration::from_secs(30);
 /// Peers of each of the two modes.
 const EACH: usize = 5;
+/// Above the ports of other tests, below those that the system gives out.
+const FIRST_PORT: u16 = 31_100;
+const BANDS: u16 = 160;
 
 /// A fleet whose bands hold five exec and five echo receivers and not one more. The folders of its exec peers have equal names.
 fn ten() -> Fleet {
@@ -27,16 +31,33 @@ fn ten() -> Fleet {
         ));
     }
     fleet.write_config(&peers);
-    narrow(&fleet, "exec");
-    narrow(&fleet, "echo");
+    let first = free_bands();
+    narrow(&fleet, "exec", first);
+    narrow(&fleet, "echo", first + EACH as u16);
     fleet
 }
 
+/// The first of as many free ports as two narrow bands take, apart from those of all other tests: a port that another
+/// program has would make a band too small.
+fn free_bands() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let both = 2 * EACH as u16;
+    for _ in 0..BANDS {
+        let slot =
+            (std::process::id() as u16 % BANDS + NEXT.fetch_add(1, Ordering::Relaxed)) % BANDS;
+        let first = FIRST_PORT + slot * both;
+        let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if (first..first + both).all(free) {
+            return first;
+        }
+    }
+    panic!("no ports are free from {FIRST_PORT} on");
+}
+
 /// Leaves a band only as many ports as there are peers of its mode.
-fn narrow(fleet: &Fleet, mode: &str) {
+fn narrow(fleet: &Fleet, mode: &str, first: u16) {
     let path = fleet.path("fleet.toml");
     let text = std::fs::read_to_string(&path).expect("fleet.toml");
-    let (first, _) = band(&text, mode);
     let lines = text.lines().map(|line| {
         if line.starts_with(&format!("{mode} = [")) {
             format!("{mode} = [{first}, {}]", first + EACH as u16 - 1)
