@@ -54,6 +54,9 @@ pub(super) async fn prove(
     if health.peer != deployed.config.peer {
         return Err(Unproven::Other("it is another peer"));
     }
+    if health.repo != deployed.config.repo.to_string_lossy() {
+        return Err(Unproven::Other("it works in another repo"));
+    }
     if health.mode != deployed.config.mode || health.instance != identity.instance {
         return Err(Unproven::Other("it is another start or mode"));
     }
