@@ -167,6 +167,9 @@ impl Command {
             | Self::Stop { .. }
             | Self::Status
             | Self::Budgets { .. }
+            | Self::TopUp { .. }
+            | Self::ResetBudget { .. }
+            | Self::Audit { .. }
             | Self::Transcripts { .. }
             | Self::Trust { .. } => true,
             Self::AnswerPermission { .. }

@@ -102,6 +102,8 @@ fn begins_something(command: &Command) -> bool {
         Command::Deploy { .. }
         | Command::Start { .. }
         | Command::Restart { .. }
+        | Command::TopUp { .. }
+        | Command::ResetBudget { .. }
         | Command::Trust { accept: Some(_) }
         | Command::HandOver => true,
         Command::Snapshot { .. }
@@ -116,6 +118,7 @@ fn begins_something(command: &Command) -> bool {
         | Command::Stop { .. }
         | Command::Status
         | Command::Budgets { .. }
+        | Command::Audit { .. }
         | Command::Transcripts { .. }
         | Command::Trust { accept: None }
         | Command::StopDaemon => false,

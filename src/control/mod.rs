@@ -32,8 +32,7 @@ pub use fit::{Build, Fit};
 pub use frame::{LineReader, line_reader, to_line};
 pub use launch::{DaemonReport, report_path};
 pub use peer_view::{Amounts, BudgetView, DaemonView, PeerView, StatusView};
-pub use protocol::{Answer, ClientKind, Hello, PROTOCOL, Request, Response};
-pub use protocol::{Answer, Hello, PROTOCOL, Request, Response, Welcome};
+pub use protocol::{Answer, ClientKind, Hello, PROTOCOL, Request, Response, Welcome};
 pub use snapshot::{
     FleetSnapshot, Notice, NoticeLevel, SNAPSHOT_DISPATCHES, SNAPSHOT_NOTICES, TrustView,
 };

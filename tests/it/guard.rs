@@ -1,11 +1,19 @@
 //! Many at once: the duplicate guard and the budget.
 
 use std::collections::HashSet;
+use std::process::Child;
+use std::time::Duration;
 
 use crate::fleet::Fleet;
 
 /// An agent that leaves a line for every turn and takes a moment.
 const COUNTING: &str = "#!/bin/sh\necho run >> \"$FLEET_TEST_DIR/runs\"\nsleep 3\necho done\n";
+
+/// An agent that leaves a line for every turn and goes on until it is let go.
+const HELD: &str = "#!/bin/sh\necho run >> \"$FLEET_TEST_DIR/runs\"\n\
+    while [ ! -e \"$FLEET_TEST_DIR/go\" ]; do sleep 0.05; done\necho done\n";
+/// Fifty processes on a machine that is busy with other things.
+const LONG: Duration = Duration::from_secs(50);
 
 fn exec_peer(fleet: &Fleet, script: &str, more: &str) -> String {
     let path = fleet.script("agent.sh", script);
@@ -18,10 +26,10 @@ fn exec_peer(fleet: &Fleet, script: &str, more: &str) -> String {
 #[test]
 fn fifty_sends_on_one_context_run_one_turn() {
     let fleet = Fleet::new("");
-    let peers = exec_peer(&fleet, COUNTING, "");
+    let peers = exec_peer(&fleet, HELD, "");
     fleet.write_config(&peers);
     fleet.ok(&["deploy", "work"]);
-    let children: Vec<_> = (0..50)
+    let mut children: Vec<_> = (0..50)
         .map(|n| {
             fleet.spawn(&[
                 "send",
@@ -33,6 +41,11 @@ fn fifty_sends_on_one_context_run_one_turn() {
             ])
         })
         .collect();
+    let waits = |child: &mut Child| usize::from(child.try_wait().expect("a child").is_none());
+    fleet.until("only one send waits", LONG, || {
+        children.iter_mut().map(waits).sum::<usize>() <= 1
+    });
+    std::fs::write(fleet.path("go"), "").expect("go");
     let said: Vec<_> = children.into_iter().map(Fleet::finish).collect();
     let winners: Vec<_> = said.iter().filter(|said| said.code == 0).collect();
     assert_eq!(winners.len(), 1, "{said:?}");

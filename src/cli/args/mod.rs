@@ -23,7 +23,6 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use audit::AuditArgs;
-pub use budget::{BudgetArgs, BudgetCommand};
 pub use budget::{BudgetArgs, BudgetCommand, TopUpArgs};
 pub use completions::{CompletionsArgs, ShellArg};
 pub use config::{ConfigArgs, ConfigCommand};

@@ -35,10 +35,10 @@ pub use receivers::ReceiverRow;
 pub use rows::{DispatchRow, Identity, Outcome, Times, TranscriptPlace, WireIds};
 
 /// The migrations, in order; the schema's number is how many of them were run.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
-    include_str!("migrations/0005.sql"),
+    include_str!("migrations/0003.sql"),
 ];
 /// The first SQLite without the defect that lets two connections corrupt a write-ahead log.
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];

@@ -39,6 +39,8 @@ fn show_newest(model: &mut Model, trust: &TrustView) {
         | Overlay::Filter(_)
         | Overlay::Reason { .. }
         | Overlay::TopUp(_)
+        | Overlay::Question { .. }
+        | Overlay::OwnWords { .. }
         | Overlay::Arguments { .. } => None,
     });
     if let Some(question) = shown
