@@ -234,3 +234,28 @@ fn a_stop_whose_daemon_is_killed_is_finished_by_the_next() {
     assert_eq!(fleet.lines("runs"), ["first"]);
     fleet.shut_down();
 }
+
+#[test]
+fn a_daemon_killed_at_any_moment_of_a_rotation_leaves_one_receiver_that_works() {
+    let fleet = fleet_of(AGENT);
+    fleet.ok(&["deploy", "work"]);
+    for round in 0..12_u64 {
+        let mut restart = fleet.spawn(&["restart", "work", "--new-token"]);
+        // From before it is asked to after it is done: the moments themselves are what is tried.
+        std::thread::sleep(Duration::from_millis(15 * round));
+        if let Some(pid) = fleet.daemon_pid() {
+            kill(pid);
+        }
+        let _ = restart.kill();
+        let _ = restart.wait();
+        let text = format!("job-{round}");
+        let said = fleet.ok(&["send", "work", &text]);
+        assert_eq!(said.stdout.trim(), format!("done with {text}"));
+        let receivers = |(_, line): &(i32, String)| line.contains(" serve --receiver ");
+        let receivers: Vec<_> = fleet.processes().into_iter().filter(receivers).collect();
+        assert_eq!(receivers.len(), 1, "round {round}: {receivers:?}");
+        assert_eq!(token(&fleet).len(), 64, "whole");
+    }
+    assert_eq!(fleet.lines("runs").len(), 12, "each once");
+    fleet.shut_down();
+}
