@@ -7,8 +7,10 @@ mod build;
 pub mod cc;
 pub mod echo;
 pub mod exec;
+mod versions;
 
 pub use build::{BuildError, build, is_built};
+pub use versions::{CliVersions, versions};
 
 use std::future::Future;
 use std::pin::Pin;
@@ -202,6 +204,13 @@ pub enum ReadinessState {
     /// The CLI is not there; the remedy is a command.
     Missing {
         /// What is missing.
+        detail: String,
+        /// What mends it.
+        remedy: String,
+    },
+    /// The CLI is too old to be driven; the remedy is a command.
+    Outdated {
+        /// What it is and what it takes.
         detail: String,
         /// What mends it.
         remedy: String,

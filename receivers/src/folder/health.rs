@@ -56,6 +56,8 @@ pub enum ReadinessWord {
     Ready,
     /// The CLI is not there.
     Missing,
+    /// The CLI is too old to be driven.
+    Outdated,
     /// The CLI is there and has no login.
     Unauthenticated,
 }

@@ -41,6 +41,9 @@ impl AgentState {
                 ReadinessState::Missing { detail, remedy } => {
                     (ReadinessWord::Missing, detail, remedy)
                 }
+                ReadinessState::Outdated { detail, remedy } => {
+                    (ReadinessWord::Outdated, detail, remedy)
+                }
                 ReadinessState::Unauthenticated { detail, remedy } => {
                     (ReadinessWord::Unauthenticated, detail, remedy)
                 }

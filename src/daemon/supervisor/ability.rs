@@ -13,6 +13,7 @@ pub(super) fn unable(health: &Health) -> Option<(String, ErrorKind)> {
     let (word, kind) = match health.readiness {
         ReadinessWord::Ready | ReadinessWord::Checking => return None,
         ReadinessWord::Missing => ("its agent is not installed", ErrorKind::Unreachable),
+        ReadinessWord::Outdated => ("its agent is too old", ErrorKind::Unreachable),
         ReadinessWord::Unauthenticated => {
             ("its agent is not logged in", ErrorKind::Unauthenticated)
         }
@@ -89,6 +90,9 @@ mod tests {
         assert_eq!(login.kind, ErrorKind::Unauthenticated);
         assert_eq!(login.remedy, "claude /login");
         assert_eq!(refuse(ReadinessWord::Missing).kind.exit_code(), 4);
+        let old = refuse(ReadinessWord::Outdated);
+        assert_eq!(old.kind.exit_code(), 4);
+        assert!(old.message.contains("too old"), "{old}");
         for word in [ReadinessWord::Ready, ReadinessWord::Checking] {
             assert!(refuse_unable(&name, &health(word)).is_ok());
         }

@@ -15,7 +15,7 @@ mod tests;
 mod usage;
 mod wire;
 
-use crate::adapter::{Adapter, BoxFuture, Readiness, Turn, TurnEnd, TurnIo};
+use crate::adapter::{Adapter, BoxFuture, CliVersions, Readiness, Turn, TurnEnd, TurnIo};
 use crate::child::{ChildEnv, Spawner};
 use crate::config::{Permissions, ReceiverConfig};
 
@@ -28,6 +28,21 @@ const LOGIN_REMEDY: &str =
     "run `claude` and type /login, or set ANTHROPIC_API_KEY where the receiver is deployed from";
 /// What mends a missing program.
 pub const INSTALL_REMEDY: &str = "npm install -g @anthropic-ai/claude-code";
+
+/// What mends one that is too old.
+const UPDATE_REMEDY: &str = "run `claude update`, or npm install -g @anthropic-ai/claude-code";
+
+/// The oldest that passes the tests of this adapter (measured with `FLEET_TEST_CLAUDE`). 2.1.105 leaves calls of the model
+/// that it makes beside a turn out of the turn's figures; 2.1.0 does not say why a turn ended, nor in time which session is
+/// unknown; 1.0.60 does not start with these switches at all.
+const OLDEST_VERSION: &str = "2.1.120";
+/// The one whose output the recordings hold and that the tests drive.
+const TESTED_VERSION: &str = "2.1.329";
+/// Both.
+pub(super) const VERSIONS: CliVersions = CliVersions {
+    oldest: OLDEST_VERSION,
+    tested: TESTED_VERSION,
+};
 
 /// Drives Claude Code.
 #[derive(Debug)]

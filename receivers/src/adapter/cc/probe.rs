@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{INSTALL_REMEDY, LOGIN_REMEDY, PROGRAM};
+use super::{INSTALL_REMEDY, LOGIN_REMEDY, OLDEST_VERSION, PROGRAM, UPDATE_REMEDY};
+use crate::adapter::versions::is_older;
 use crate::adapter::{Readiness, ReadinessState};
 use crate::child::{self, ChildEnv, Spawner};
 
@@ -43,7 +44,9 @@ pub(super) async fn probe(spawner: &Spawner) -> Readiness {
             state: missing(detail),
         };
     };
-    let state = if logged_in(login.as_deref(), spawner.env()) {
+    let state = if is_older(&version, OLDEST_VERSION) {
+        outdated(&version)
+    } else if logged_in(login.as_deref(), spawner.env()) {
         ReadinessState::Ready
     } else {
         ReadinessState::Unauthenticated {
@@ -61,6 +64,15 @@ fn missing(detail: String) -> ReadinessState {
     ReadinessState::Missing {
         detail,
         remedy: INSTALL_REMEDY.to_owned(),
+    }
+}
+
+fn outdated(version: &str) -> ReadinessState {
+    ReadinessState::Outdated {
+        detail: format!(
+            "Claude Code {version} is too old; this fleet drives {OLDEST_VERSION} and newer"
+        ),
+        remedy: UPDATE_REMEDY.to_owned(),
     }
 }
 
@@ -130,6 +142,32 @@ mod tests {
         let mut bedrock = ChildEnv::default();
         bedrock.set("CLAUDE_CODE_USE_BEDROCK", "1");
         assert!(logged_in(Some("{\"loggedIn\":false}"), &bedrock));
+    }
+
+    #[tokio::test]
+    async fn one_that_is_too_old_is_named_with_what_updates_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join(PROGRAM);
+        std::fs::write(&program, "#!/bin/sh\necho '1.0.128 (Claude Code)'\n").unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let mut env = ChildEnv::default();
+        env.set("PATH", &format!("{}:/usr/bin:/bin", dir.path().display()));
+        let readiness = probe(&Spawner::for_probe("old-a", dir.path().to_path_buf(), env)).await;
+        assert_eq!(readiness.version.as_deref(), Some("1.0.128"));
+        let ReadinessState::Outdated { detail, remedy } = readiness.state else {
+            panic!("{readiness:?}")
+        };
+        assert!(detail.contains("1.0.128") && detail.contains(OLDEST_VERSION));
+        assert!(remedy.contains("claude update"));
+    }
+
+    #[test]
+    fn the_tested_version_is_the_one_that_the_tests_install() {
+        let installer = concat!(env!("CARGO_MANIFEST_DIR"), "/../.ci/install-claude");
+        let text = std::fs::read_to_string(installer).unwrap();
+        let version = format!("version={} ", super::super::TESTED_VERSION);
+        assert!(text.contains(&version), "{installer} installs another one");
     }
 
     #[test]

@@ -1,0 +1,87 @@
+//! Which versions of a mode's CLI an adapter is made for.
+//!
+//! Owns: the form and the comparison. Does not own: the figures (each adapter measures its own), nor asking a CLI for its version.
+
+use serde::{Deserialize, Serialize};
+
+use super::cc;
+use crate::Mode;
+
+/// The versions of a CLI that matter to people: the oldest that an adapter can drive, and the one that its tests drive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CliVersions {
+    /// Anything older is refused, with the command that mends it.
+    pub oldest: &'static str,
+    /// What newer ones do is not known, and likely the same.
+    pub tested: &'static str,
+}
+
+/// Those of a mode; `None` where there is no CLI whose version matters.
+#[must_use]
+pub fn versions(mode: Mode) -> Option<CliVersions> {
+    match mode {
+        Mode::Cc => Some(cc::VERSIONS),
+        Mode::Oc | Mode::Codex | Mode::Agy | Mode::Hermes | Mode::Exec | Mode::Echo => None,
+    }
+}
+
+/// Whether `version` comes before `oldest`. One that is not written in numbers is taken for new enough: whoever builds such a
+/// one knows why.
+pub(super) fn is_older(version: &str, oldest: &str) -> bool {
+    match (numbers(version), numbers(oldest)) {
+        (Some(version), Some(oldest)) => version < oldest,
+        (None, _) | (_, None) => false,
+    }
+}
+
+/// `2.1.329` or `2.1.329-beta.1`: what follows the third number does not count.
+fn numbers(version: &str) -> Option<[u64; 3]> {
+    let core = version.split(['-', '+']).next()?;
+    let mut parts = core.split('.').map(str::parse::<u64>);
+    let numbers = [
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+    ];
+    parts.next().is_none().then_some(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        for (version, older) in [
+            ("2.1.99", true),
+            ("1.9.999", true),
+            ("2.1.142", false),
+            ("2.1.142-beta.1", false),
+            ("2.2.0", false),
+            ("10.0.0", false),
+            ("nightly", false),
+            ("2.1", false),
+            ("2.1.1.1", false),
+            ("99999999999999999999999.0.0", false),
+        ] {
+            assert_eq!(is_older(version, "2.1.142"), older, "{version}");
+        }
+    }
+
+    #[test]
+    fn the_tested_version_is_never_too_old() {
+        let modes = [
+            Mode::Cc,
+            Mode::Oc,
+            Mode::Codex,
+            Mode::Agy,
+            Mode::Hermes,
+            Mode::Exec,
+            Mode::Echo,
+        ];
+        for versions in modes.into_iter().filter_map(versions) {
+            assert!(!is_older(versions.tested, versions.oldest), "{versions:?}");
+        }
+        assert!(versions(Mode::Cc).is_some() && versions(Mode::Echo).is_none());
+    }
+}
