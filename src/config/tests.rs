@@ -58,6 +58,7 @@ permissions = "root"
 command = ["x"]
 env = ["A=1", "FLEET_TURN", 5]
 max_concurrent_turns = 0
+warm_idle_s = 86401
 port = 80
 
 [peers.three]
@@ -65,6 +66,7 @@ mode = "exec"
 repo = "file"
 model = "sonnet"
 permissions = "ask"
+warm_idle_s = 60
 ceiling = { tokens = 0, cost_usd = -1.5, turns = 1 }
 
 [peers.four]
@@ -201,6 +203,7 @@ fn peers_keep_the_order_of_the_file_and_their_defaults() {
     assert_eq!(trust::permissions_word(receiver(0).permissions), "ask");
     assert_eq!(trust::permissions_word(receiver(1).permissions), "full");
     assert_eq!(receiver(0).idle_timeout_s, 1_800);
+    assert_eq!(receiver(0).warm_idle_s, 300);
 }
 
 fn shipped() -> String {

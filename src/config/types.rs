@@ -79,6 +79,8 @@ pub struct ReceiverPeer {
     pub permission_timeout_s: u32,
     /// Seconds without work before the receiver stops itself; 0 never.
     pub idle_timeout_s: u32,
+    /// Seconds a process of the agent waits for the next turn of its context; 0: one process per turn.
+    pub warm_idle_s: u32,
     /// Ceilings of one turn for any caller.
     pub ceiling: Ceiling,
     /// A port of the person's choice instead of one from the band.

@@ -4,7 +4,7 @@
 
 use fleet_a2a::client::Dialect;
 use fleet_receivers::Mode;
-use fleet_receivers::config::{Ceiling, ExecEvents, Permissions};
+use fleet_receivers::config::{Ceiling, DEFAULT_WARM_IDLE_S, ExecEvents, Permissions};
 use url::Url;
 
 use super::problem::Problems;
@@ -19,6 +19,8 @@ const MAX_TURNS: u64 = 64;
 const MAX_PERMISSION_TIMEOUT_S: u64 = 86_400;
 /// Longest time without work, in seconds: a week.
 const MAX_IDLE_TIMEOUT_S: u64 = 604_800;
+/// Longest wait of an agent's process for its next turn, in seconds: a day. It holds hundreds of megabytes meanwhile.
+const MAX_WARM_IDLE_S: u64 = 86_400;
 /// Ports below belong to the system.
 const PORTS: std::ops::RangeInclusive<u64> = 1024..=65_535;
 
@@ -97,14 +99,16 @@ fn read_receiver(
         problems,
     );
     let idle_timeout = section.integer("idle_timeout_s", 0..=MAX_IDLE_TIMEOUT_S, problems);
+    let warm_idle = section.integer("warm_idle_s", 0..=MAX_WARM_IDLE_S, problems);
     let ceiling = read_ceiling(section, problems);
     let port = section.integer("port", PORTS, problems);
     let mode = mode?.value;
+    let useless = format_args!("is of no use to mode {mode}; leave it out");
     if let (Mode::Exec | Mode::Echo, Some(model)) = (mode, &model) {
-        model.wrong(
-            problems,
-            format_args!("is of no use to mode {mode}; leave it out"),
-        );
+        model.wrong(problems, useless);
+    }
+    if let (Mode::Exec | Mode::Echo, Some(warm_idle)) = (mode, &warm_idle) {
+        warm_idle.wrong(problems, useless);
     }
     Some(ReceiverPeer {
         mode,
@@ -117,6 +121,7 @@ fn read_receiver(
         max_concurrent_turns: or(turns, 3),
         permission_timeout_s: or(permission_timeout, 300),
         idle_timeout_s: or(idle_timeout, 1_800),
+        warm_idle_s: or(warm_idle, DEFAULT_WARM_IDLE_S),
         ceiling,
         port: port.and_then(|port| u16::try_from(port.value).ok()),
     })

@@ -99,6 +99,7 @@ impl Plan<'_> {
             ceiling: receiver.ceiling,
             permission_timeout_s: receiver.permission_timeout_s,
             idle_timeout_s: receiver.idle_timeout_s,
+            warm_idle_s: receiver.warm_idle_s,
             drain_grace_s: DRAIN_GRACE_S,
         }
     }
