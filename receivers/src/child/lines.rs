@@ -153,7 +153,8 @@ impl Tail {
         }
     }
 
-    fn push(&mut self, bytes: &[u8]) {
+    /// Takes what came next.
+    pub fn push(&mut self, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             if !self.open {
                 self.lines.push_back(Vec::new());

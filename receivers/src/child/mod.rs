@@ -1,9 +1,13 @@
 //! The processes of a turn: starting them marked, stopping them, and leaving none.
 //!
-//! Owns: argv-only spawning with a chosen environment, the marker `FLEET_TURN=<receiver>/<task>`, the child subreaper, the
+//! Owns: argv-only spawning with a chosen environment, the marker `FLEET_TURN=<receiver>/<label>`, the child subreaper, the
 //! sweep, bounded reading of what a process says. Does not own: what it means.
 //!
-//! What dies with a turn: the leader, its process group, its descendants as they stand when it is killed, and whatever still
+//! The label is the task's id for a process that ends with its turn, and the process's own for one that may outlive it
+//! ([`Spawner::outliving`]): then the end of a turn sweeps nothing of it, a turn that was stopped only what began within the
+//! turn, and the end of the process everything.
+//!
+//! What dies with a turn or process: the leader, its process group, its descendants as they stand when it is killed, and whatever still
 //! bears the marker, in whatever session or group; but no fleet's daemon that the agent happened to start (see [`APART`]). The limit: a process that left its parent (double fork), left the group
 //! (`setsid`) and replaced its environment by one without the marker is not found; nor is anything outside this kernel's
 //! `/proc` (containers of a daemon, remote hosts). On systems without `/proc` the group is all that is killed.
@@ -23,11 +27,12 @@ mod tree;
 pub use ask::{AskError, Said, ask};
 pub use env::ChildEnv;
 pub use lines::{Line, Lines, Splitter, Tail};
+pub use proc::Moment;
 pub use reap::{become_subreaper, reap_as_they_die, reap_orphans};
 pub use spawn::{Child, SpawnError, Spawner, Stdin, Stop, StopSignal, stop};
 pub use sweep::{SweepReport, sweep};
 
-/// Names the receiver and the task in the environment of every process of a turn.
+/// Names the receiver and the task, or the process that serves several, in the environment of every process of a turn.
 pub const MARKER: &str = "FLEET_TURN";
 /// Stands in the environment of a fleet's daemon that a command started. The command may have been one of a turn: then the
 /// daemon descends from that turn and all the same belongs to its fleet, with the receivers below it.

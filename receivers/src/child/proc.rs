@@ -25,6 +25,36 @@ pub(super) struct Stat {
     pub(super) started: u64,
 }
 
+/// When a process began or something happened, in clock ticks since boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// Ticks a second, as `/proc` counts them on every machine that Rust runs Linux on.
+    const TICKS_S: u64 = 100;
+
+    /// Now. What begins within the same tick counts as later.
+    #[must_use]
+    pub fn now() -> Self {
+        let now = rustix::time::clock_gettime(CLOCK);
+        let part = |part: i64| u64::try_from(part).unwrap_or(0);
+        Self(part(now.tv_sec) * Self::TICKS_S + part(now.tv_nsec) * Self::TICKS_S / 1_000_000_000)
+    }
+}
+
+/// The clock by which processes begin.
+#[cfg(target_os = "linux")]
+const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
+
+impl Stat {
+    /// Whether it began then or later.
+    pub(super) fn began_since(&self, since: Moment) -> bool {
+        self.started >= since.0
+    }
+}
+
 /// What is searched in an environment.
 #[derive(Debug, Clone)]
 pub(super) enum Wanted {

@@ -3,19 +3,21 @@
 //! Owns: [`Spawner`], the marker's form, [`Child`]. A process gets argv (never a shell), the repo as working directory, the chosen
 //! environment and nothing else: no other descriptor is inherited, because Rust opens everything close-on-exec.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fleet_a2a::TaskId;
 use rustix::process::Signal;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 
+use super::proc::Moment;
 use super::registry::{self, Registered};
+use super::sweep::{self, SweepReport, sweep};
 use super::{ChildEnv, MARKER, tree};
 
 /// Stands for the task in the marker of processes that ask a CLI about itself.
@@ -30,7 +32,19 @@ pub struct Spawner {
     label: String,
     cwd: PathBuf,
     env: ChildEnv,
-    spawned: Arc<AtomicBool>,
+    /// Who answers for what it starts.
+    owner: Owner,
+    /// Labels whose bearers are to be swept when the turn ends.
+    owed: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// Who sweeps the processes of a spawner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// Whoever runs the turn, when it ends.
+    Turn,
+    /// Whoever started them: they may outlive the turn.
+    Starter,
 }
 
 /// Where a process's standard input comes from.
@@ -85,13 +99,25 @@ impl Spawner {
         Self::labelled(receiver_id, PROBE, cwd, env)
     }
 
+    /// For a process that may outlive this turn: the same repo and environment, a marker of its own. Who uses it sweeps that
+    /// marker, or owes it to the turn ([`Spawner::owe`]).
+    #[must_use]
+    pub fn outliving(&self, label: &str) -> Self {
+        let own = Self::labelled(&self.receiver_id, label, self.cwd.clone(), self.env.clone());
+        Self {
+            owner: Owner::Starter,
+            ..own
+        }
+    }
+
     fn labelled(receiver_id: &str, label: &str, cwd: PathBuf, env: ChildEnv) -> Self {
         Self {
             receiver_id: receiver_id.to_owned(),
             label: label.to_owned(),
             cwd,
             env,
-            spawned: Arc::new(AtomicBool::new(false)),
+            owner: Owner::Turn,
+            owed: Arc::default(),
         }
     }
 
@@ -121,10 +147,30 @@ impl Spawner {
         self
     }
 
-    /// Whether this spawner or a clone of it ever started a process: if not, there is nothing to sweep.
+    /// Has whoever runs this turn sweep what bears the other's marker, because nobody else does any more.
+    pub fn owe(&self, other: &Self) {
+        self.owed().insert(other.label.clone());
+    }
+
+    /// What must be swept when the turn ends: the labels of all that this spawner or a clone of it started, and of what was
+    /// left to it.
     #[must_use]
-    pub fn has_spawned(&self) -> bool {
-        self.spawned.load(Ordering::Relaxed)
+    pub fn owes(&self) -> Vec<String> {
+        self.owed().iter().cloned().collect()
+    }
+
+    fn owed(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Kills whatever bears its marker.
+    pub async fn sweep(&self) -> SweepReport {
+        sweep(&self.receiver_id, Some(&self.label)).await
+    }
+
+    /// Kills whatever bears its marker or descends from `leader`, and began at `since` or later; not the leader itself.
+    pub async fn sweep_since(&self, leader: i32, since: Moment) -> SweepReport {
+        sweep::sweep_since(&self.receiver_id, &self.label, (leader, since)).await
     }
 
     /// The path of a program: as given if it holds a slash (relative ones count from the repo), else the first executable
@@ -169,7 +215,9 @@ impl Spawner {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        self.spawned.store(true, Ordering::Relaxed);
+        if self.owner == Owner::Turn {
+            self.owe(self);
+        }
         start(&mut command).map_err(|source| SpawnError::Io {
             program: program.clone(),
             source,

@@ -6,10 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fleet_a2a::TaskId;
-
-use super::proc::{self, Environ, Wanted};
-use super::{reap, spawn};
+use super::proc::{self, Environ, Moment, Stat, Wanted};
+use super::{reap, spawn, tree};
 
 /// Rounds before a sweep gives up: with [`PAUSE`] it takes 2 s at most, the time a turn has to end.
 const ROUNDS: u32 = 200;
@@ -27,15 +25,47 @@ pub struct SweepReport {
     pub survivors: usize,
 }
 
-/// Kills every process that bears the marker of this receiver, of one task or of all, until none is found, and reaps those
-/// that are our children. Ends within 2 s or so, however many there are.
-pub async fn sweep(receiver_id: &str, task: Option<&TaskId>) -> SweepReport {
-    let wanted = match task {
-        Some(task) => Wanted::Entry(spawn::marker_entry(receiver_id, task.as_str()).into_bytes()),
+/// Which bearers are meant.
+#[derive(Debug, Clone, Copy)]
+enum Among {
+    All,
+    /// Those that began then or later, but not this leader.
+    Since(i32, Moment),
+}
+
+impl Among {
+    fn holds(self, stat: &Stat) -> bool {
+        match self {
+            Self::All => true,
+            Self::Since(leader, since) => stat.pid != leader && stat.began_since(since),
+        }
+    }
+}
+
+/// Kills every process that bears the marker of this receiver, with one label (a task's id, say) or with any, until none is
+/// found, and reaps those that are our children. Ends within 2 s or so, however many there are.
+pub async fn sweep(receiver_id: &str, label: Option<&str>) -> SweepReport {
+    let wanted = match label {
+        Some(label) => Wanted::Entry(spawn::marker_entry(receiver_id, label).into_bytes()),
         None => Wanted::Prefix(spawn::marker_entry(receiver_id, "").into_bytes()),
     };
+    rounds(wanted, Among::All).await
+}
+
+/// The same for what began at a moment or later, and for what descends from the leader and did.
+pub(super) async fn sweep_since(
+    receiver_id: &str,
+    label: &str,
+    (leader, since): (i32, Moment),
+) -> SweepReport {
+    let wanted = Wanted::Entry(spawn::marker_entry(receiver_id, label).into_bytes());
+    rounds(wanted, Among::Since(leader, since)).await
+}
+
+async fn rounds(wanted: Wanted, among: Among) -> SweepReport {
     let mut state = Sweep {
         wanted,
+        among,
         killed: BTreeMap::new(),
         report: SweepReport::default(),
     };
@@ -62,6 +92,7 @@ pub async fn sweep(receiver_id: &str, task: Option<&TaskId>) -> SweepReport {
 #[derive(Debug)]
 struct Sweep {
     wanted: Wanted,
+    among: Among,
     /// Killed and not yet known to be gone: pid and start time.
     killed: BTreeMap<i32, u64>,
     report: SweepReport,
@@ -70,6 +101,9 @@ struct Sweep {
 impl Sweep {
     /// One look at all processes. Says whether nothing is left to do.
     fn round(&mut self) -> bool {
+        if let Among::Since(leader, since) = self.among {
+            self.kill_descendants(leader, since);
+        }
         let first = self.kill_bearers();
         // A process in the middle of an exec has no environment for a moment: then one more look.
         let found = if first.bearers == 0 && first.empty > 0 {
@@ -92,8 +126,10 @@ impl Sweep {
         for pid in proc::pids().into_iter().filter(|pid| *pid != own) {
             match proc::environ(pid, &self.wanted) {
                 Environ::Bears => {
-                    found.bearers += 1;
-                    self.kill(pid);
+                    if let Some(stat) = proc::stat(pid).filter(|stat| self.among.holds(stat)) {
+                        found.bearers += 1;
+                        self.kill(&stat);
+                    }
                 }
                 Environ::Empty => found.empty += usize::from(may_be_in_exec(pid)),
                 Environ::Lacks | Environ::Unreadable => {}
@@ -102,10 +138,25 @@ impl Sweep {
         found
     }
 
-    fn kill(&mut self, pid: i32) {
-        let still_bears = || proc::environ(pid, &self.wanted) == Environ::Bears;
-        let Some(stat) = proc::stat(pid) else { return };
-        if proc::kill_checked(pid, still_bears) && self.killed.insert(pid, stat.started).is_none() {
+    /// Those that hid their marker.
+    fn kill_descendants(&mut self, leader: i32, since: Moment) {
+        for stat in tree::begun_since(leader, since) {
+            let is_same = || proc::stat(stat.pid).is_some_and(|now| now.started == stat.started);
+            if proc::kill_checked(stat.pid, is_same) {
+                self.note(&stat);
+            }
+        }
+    }
+
+    fn kill(&mut self, stat: &Stat) {
+        let still_bears = || proc::environ(stat.pid, &self.wanted) == Environ::Bears;
+        if proc::kill_checked(stat.pid, still_bears) {
+            self.note(stat);
+        }
+    }
+
+    fn note(&mut self, stat: &Stat) {
+        if self.killed.insert(stat.pid, stat.started).is_none() {
             self.report.killed += 1;
         }
     }

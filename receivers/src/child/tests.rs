@@ -78,7 +78,7 @@ async fn a_sweep_leaves_no_process_and_no_zombie_of_its_task_and_touches_no_othe
     let others = written_pids(other_dir.path(), 2).await;
 
     drop(child);
-    let report = sweep("sweep-a", Some(&task)).await;
+    let report = sweep("sweep-a", Some(task.as_str())).await;
     assert!(report.killed >= 2, "{report:?}");
     assert_eq!(report.survivors, 0);
     all_gone(&pids).await;
@@ -107,7 +107,7 @@ async fn a_dropped_child_takes_along_descendants_that_hid_their_marker() {
         .unwrap();
     let pids = written_pids(dir.path(), 2).await;
     drop(child);
-    sweep("drop-a", Some(&task)).await;
+    sweep("drop-a", Some(task.as_str())).await;
     timeout(Duration::from_secs(5), async {
         while pids.iter().any(|pid| proc::stat(*pid).is_some()) {
             let _ = reap_orphans();
@@ -131,7 +131,7 @@ async fn an_orphan_that_died_by_itself_leaves_no_zombie() {
     assert!(child.wait().await.unwrap().success());
     timeout(Duration::from_secs(5), async {
         while proc::stat(pids[0]).is_some() {
-            sweep("zombie-a", Some(&task)).await;
+            sweep("zombie-a", Some(task.as_str())).await;
         }
     })
     .await
@@ -212,7 +212,7 @@ async fn what_cannot_be_started_is_said_in_a_sentence() {
     assert!(error(&["no-such-agent"]).contains("on the PATH that the receiver was deployed with"));
     assert!(error(&["./tools/agent"]).contains("/tools/agent"));
     assert!(error(&[]).contains("empty"));
-    assert!(!spawner.has_spawned());
+    assert!(spawner.owes().is_empty());
 }
 
 #[test]

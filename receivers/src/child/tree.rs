@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustix::process::{Pid, Signal};
 
 use super::APART;
-use super::proc::{self, Environ, Stat, Wanted};
+use super::proc::{self, Environ, Moment, Stat, Wanted};
 
 /// Rounds of looking for what was forked while we killed.
 const ROUNDS: usize = 4;
@@ -16,10 +16,9 @@ const ROUNDS: usize = 4;
 /// Blocks for the time of a few looks at `/proc`.
 pub(super) fn kill(leader: i32) {
     let mut known: BTreeMap<i32, u64> = BTreeMap::new();
-    let wanted = Wanted::Prefix(format!("{APART}=").into_bytes());
-    let apart = |pid| pid != leader && proc::environ(pid, &wanted) == Environ::Bears;
+    let apart = stands_apart(leader);
     for _ in 0..ROUNDS {
-        let fresh = hanging_on(leader, &known, &proc::stats(), apart);
+        let fresh = hanging_on(leader, &known, &proc::stats(), &apart);
         if fresh.is_empty() {
             break;
         }
@@ -29,6 +28,25 @@ pub(super) fn kill(leader: i32) {
         }
     }
     signal_group(leader, Signal::KILL);
+}
+
+/// What hangs on a leader that was not reaped yet and began at `since` or later, the leader and the dead apart.
+pub(super) fn begun_since(leader: i32, since: Moment) -> Vec<Stat> {
+    let all = hanging_on(
+        leader,
+        &BTreeMap::new(),
+        &proc::stats(),
+        stands_apart(leader),
+    );
+    all.into_iter()
+        .filter(|stat| stat.pid != leader && !stat.zombie && stat.began_since(since))
+        .collect()
+}
+
+/// Tells those that are no part of a turn though they descend from it.
+fn stands_apart(leader: i32) -> impl Fn(i32) -> bool {
+    let wanted = Wanted::Prefix(format!("{APART}=").into_bytes());
+    move |pid| pid != leader && proc::environ(pid, &wanted) == Environ::Bears
 }
 
 /// Kills what is left of the group of a leader that has just been reaped.

@@ -198,8 +198,8 @@ impl Driver {
             Ok(end) => *end,
             Err(error) => cannot_store(&error),
         };
-        if spawner.has_spawned() {
-            self.shared.sweep(Some(&self.task)).await;
+        for label in spawner.owes() {
+            self.shared.sweep(Some(&label)).await;
         }
         if end.reason == Some(EndReason::Unauthenticated) {
             self.shared.doubt.notify_one();

@@ -47,13 +47,13 @@ impl Shared {
         )
     }
 
-    /// Kills whatever still bears the marker of a task, or of this receiver.
-    pub(crate) async fn sweep(&self, task: Option<&TaskId>) {
-        let report = child::sweep(&self.config.receiver_id, task).await;
+    /// Kills whatever still bears the marker of this receiver, with one label or with any.
+    pub(crate) async fn sweep(&self, label: Option<&str>) {
+        let report = child::sweep(&self.config.receiver_id, label).await;
         if report.survivors > 0 {
-            tracing::error!(?task, ?report, "processes of a turn could not be killed");
+            tracing::error!(?label, ?report, "processes of a turn could not be killed");
         } else if report.killed > 0 {
-            tracing::info!(?task, ?report, "killed what a turn left behind");
+            tracing::info!(?label, ?report, "killed what a turn left behind");
         }
     }
 }
