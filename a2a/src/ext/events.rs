@@ -25,6 +25,13 @@ pub enum FleetEvent {
         /// A piece of it.
         text: String,
     },
+    /// What a subagent said; it is no part of the reply.
+    Subagent {
+        /// The tool call that it works for.
+        call_id: String,
+        /// Its words.
+        text: String,
+    },
     /// A tool was called.
     ToolCall {
         /// Pairs the call with its result.

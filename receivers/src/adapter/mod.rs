@@ -2,6 +2,7 @@
 //!
 //! Owns: the boundary. Adapters never see HTTP, handlers never see argv. An adapter only starts processes through
 //! [`crate::child::Spawner`], which marks them; whoever runs the turn sweeps that marker when the turn ends, however it ends.
+//! A process that outlives its turn has a marker of its own, and the adapter sweeps it when the process ends.
 
 mod build;
 pub mod cc;
@@ -41,6 +42,12 @@ pub trait Adapter: std::fmt::Debug + Send + Sync + 'static {
     /// Runs one turn to its end. Dropping the future abandons the turn: its processes die with it.
     /// The future must end soon after [`TurnCommand::Interrupt`]; who waits for it has a grace period.
     fn run(&self, turn: Turn, io: TurnIo) -> BoxFuture<'_, TurnEnd>;
+
+    /// Ends the processes that wait for their next turn and keeps none from now on. Done when they are gone; may be called
+    /// again. Bounded by what a sweep takes.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// What one turn is told.
@@ -109,6 +116,13 @@ pub enum AdapterEvent {
     TextDelta(String),
     /// A piece of thinking.
     Thought(String),
+    /// What a subagent said. It is no part of the reply.
+    Subagent {
+        /// The call of the tool that it works for.
+        call_id: String,
+        /// Its words.
+        text: String,
+    },
     /// A tool was called.
     ToolCall {
         /// Pairs it with its result.

@@ -128,6 +128,7 @@ fn plain(event: &FleetEvent) -> Option<String> {
         FleetEvent::End { detail, .. } if !detail.is_empty() => Some(detail.clone()),
         FleetEvent::Session { .. }
         | FleetEvent::Thought { .. }
+        | FleetEvent::Subagent { .. }
         | FleetEvent::ToolCall { .. }
         | FleetEvent::ToolResult { .. }
         | FleetEvent::Retry { .. }

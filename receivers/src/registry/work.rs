@@ -91,9 +91,11 @@ impl WorkLoop {
         seconds > 0 && last_work.elapsed() >= Duration::from_secs(u64::from(seconds))
     }
 
-    /// Running turns get their grace, then they end as interrupted. The pulse beats on.
+    /// Idle processes end at once; running turns get their grace, then they end as interrupted. The pulse beats on.
     async fn drain(&mut self) {
         self.orders.close();
+        let adapter = Arc::clone(&self.shared.adapter);
+        adapter.close().await;
         let grace = Duration::from_secs(u64::from(self.shared.config.drain_grace_s));
         let kill = self.shared.kill.clone();
         let _ = timeout(grace, async {
@@ -108,6 +110,8 @@ impl WorkLoop {
             tracing::error!("a turn did not end in time and was dropped");
         }
         self.turns.shutdown().await;
+        // Those of turns that were dropped.
+        adapter.close().await;
     }
 
     async fn join_all(&mut self) {

@@ -183,6 +183,7 @@ fn event_words(event: FleetEvent, line: &TranscriptLine) -> (&'static str, Strin
     match event {
         FleetEvent::Session { session_id } => ("session", session_id),
         FleetEvent::Thought { text } => ("thought", text),
+        FleetEvent::Subagent { text, .. } => ("subagent", text),
         FleetEvent::ToolCall {
             tool, arguments, ..
         } => ("tool", format!("{tool} {arguments}")),

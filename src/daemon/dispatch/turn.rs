@@ -100,7 +100,9 @@ impl Turn {
             return;
         };
         match event {
-            FleetEvent::Session { .. } | FleetEvent::Thought { .. } => {}
+            FleetEvent::Session { .. }
+            | FleetEvent::Thought { .. }
+            | FleetEvent::Subagent { .. } => {}
             FleetEvent::ToolCall { tool, .. } => self.remark(&format!("calls {tool}")),
             FleetEvent::ToolResult { is_error, .. } => self.remark(if is_error {
                 "a tool failed"

@@ -218,6 +218,9 @@ fn event(stream: &mut StreamModel, part: &Value) {
             stream.push(Ink::Note, &labelled("session ", session_id));
         }
         FleetEvent::Thought { text } => stream.append(Ink::Thought, &PeerText::new(text)),
+        FleetEvent::Subagent { text, .. } => {
+            stream.push(Ink::Thought, &labelled("subagent: ", text));
+        }
         FleetEvent::ToolCall {
             tool, arguments, ..
         } => stream.push(Ink::Tool, &call_text(&tool, &arguments)),

@@ -90,8 +90,9 @@ pub(super) fn argv(
     }
     let (mode, without) = switches(adapter.permissions, grants);
     flag("--permission-mode", mode);
-    if let Some(without) = without {
-        flag("--disallowedTools", without);
+    flag("--disallowedTools", &without);
+    if adapter.forwards_subagents() {
+        argv.push("--forward-subagent-text".to_owned());
     }
     argv
 }

@@ -5,12 +5,11 @@
 use fleet_a2a::ext::{Decision, PermissionRequest, Refusal};
 use serde_json::Value;
 
-use super::outcome::{Known, NO_LOGIN};
-use super::question;
+use super::outcome::Known;
 use super::usage::Meter;
 use crate::adapter::AdapterEvent;
 
-/// Bytes of a tool's result that are told on; a reader wants the gist, and the agent has the whole.
+/// Bytes of a tool's result, or of a subagent's words, that are told on; a reader wants the gist, and the agent has the whole.
 const MAX_RESULT_BYTES: usize = 16 * 1024;
 /// Notes about lines that are not JSON, before they are ignored.
 const BAD_LINE_NOTES: u32 = 3;
@@ -33,8 +32,29 @@ pub(super) enum Said {
         /// What it asked for.
         subtype: String,
     },
+    /// It begins to work on the message.
+    Began,
+    /// What a subagent says. It is no part of the reply.
+    Subagent {
+        /// The call of the tool that it works for.
+        call_id: String,
+        /// Its words.
+        text: String,
+    },
     /// The turn is over: the result line.
     Result(Value),
+}
+
+/// For whom the lines are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Whose {
+    /// For the turn, though the process has not said so.
+    #[default]
+    Turn,
+    /// For nobody, until it says that it has begun with the turn's message.
+    NotYet,
+    /// For the turn; it has said so.
+    Told,
 }
 
 /// A permission it waits for.
@@ -76,6 +96,8 @@ impl Ask {
 #[derive(Debug, Default)]
 pub(super) struct Parser {
     meter: Meter,
+    /// What the process cost before this turn, as its last result said.
+    cost_before: Option<f64>,
     session: String,
     /// The message whose pieces were streamed last.
     streamed: String,
@@ -83,7 +105,10 @@ pub(super) struct Parser {
     between_blocks: bool,
     told_text: bool,
     last_text: String,
-    no_login: bool,
+    /// The CLI's word for what was wrong, in its last message.
+    error: String,
+    message: String,
+    whose: Whose,
     bad_lines: u32,
     refused: Vec<(String, Refusal)>,
 }
@@ -97,11 +122,34 @@ impl Parser {
         }
     }
 
+    /// The process has cost so much before this turn.
+    pub(super) fn after(mut self, cost_usd: Option<f64>) -> Self {
+        self.cost_before = cost_usd;
+        self
+    }
+
+    /// The turn's message has this name.
+    pub(super) fn on(mut self, message: &str) -> Self {
+        message.clone_into(&mut self.message);
+        self
+    }
+
+    /// The process will say when it begins with the turn's message: what comes before is work of its own.
+    pub(super) fn waiting(mut self) -> Self {
+        self.whose = Whose::NotYet;
+        self
+    }
+
+    /// Whether the process said that it works on the turn's message.
+    pub(super) fn was_told(&self) -> bool {
+        self.whose == Whose::Told
+    }
+
     /// What is known for judging the end.
     pub(super) fn known(&self, interrupted: bool) -> Known {
         Known {
             interrupted,
-            no_login: self.no_login,
+            error: self.error.clone(),
             last_text: self.last_text.clone(),
         }
     }
@@ -132,6 +180,12 @@ impl Parser {
         let Ok(value) = serde_json::from_str::<Value>(line) else {
             return self.bad_line(line);
         };
+        if self.is_begin(&value) {
+            self.whose = Whose::Told;
+        }
+        if self.whose == Whose::NotYet {
+            return self.unasked(&value);
+        }
         let mut said = Vec::new();
         match text(&value["type"]) {
             "system" => self.system(&value, &mut said),
@@ -146,6 +200,32 @@ impl Parser {
             _ => {}
         }
         said
+    }
+
+    fn is_begin(&self, value: &Value) -> bool {
+        value["type"] == "command_lifecycle"
+            && value["state"] == "started"
+            && text(&value["command_uuid"]) == self.message
+    }
+
+    /// What a process does of its own before it takes up the message: it is paid for, and nobody is asked about it.
+    fn unasked(&mut self, value: &Value) -> Vec<Said> {
+        match text(&value["type"]) {
+            "result" => {
+                self.meter.unasked(value);
+                let note = "Claude Code worked unasked before it took up this message; what that cost counts to this turn.";
+                vec![Said::Event(AdapterEvent::Note(note.to_owned()))]
+            }
+            "control_request" => {
+                let request_id = text(&value["request_id"]).to_owned();
+                let subtype = text(&value["request"]["subtype"]).to_owned();
+                vec![Said::Unserved {
+                    request_id,
+                    subtype,
+                }]
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn bad_line(&mut self, line: &str) -> Vec<Said> {
@@ -167,6 +247,7 @@ impl Parser {
                     session.clone_into(&mut self.session);
                     said.push(Said::Event(AdapterEvent::Session(session.to_owned())));
                 }
+                said.push(Said::Began);
             }
             "api_retry" => said.push(Said::Event(retry(value))),
             "permission_denied" => {
@@ -244,7 +325,9 @@ impl Parser {
         let is_subagent = !text(&value["parent_tool_use_id"]).is_empty();
         // The CLI's own words for a failed call; they come again with the result.
         let is_failure = value["error"].is_string() || message["model"] == "<synthetic>";
-        self.no_login |= value["error"] == NO_LOGIN;
+        if !is_subagent {
+            text(&value["error"]).clone_into(&mut self.error);
+        }
         for block in message["content"].as_array().into_iter().flatten() {
             match text(&block["type"]) {
                 "text" if !is_subagent && !is_failure => {
@@ -255,6 +338,10 @@ impl Parser {
                         self.tell_text(whole, said);
                     }
                 }
+                "text" if is_subagent && !is_failure => said.push(Said::Subagent {
+                    call_id: text(&value["parent_tool_use_id"]).to_owned(),
+                    text: bounded(text(&block["text"]).to_owned()),
+                }),
                 "tool_use" => said.push(Said::Event(AdapterEvent::ToolCall {
                     call_id: text(&block["id"]).to_owned(),
                     tool: text(&block["name"]).to_owned(),
@@ -266,7 +353,7 @@ impl Parser {
     }
 
     fn result(&mut self, value: Value, said: &mut Vec<Said>) {
-        let usage = self.meter.finish(&value);
+        let usage = self.meter.finish(&value, self.cost_before);
         said.push(Said::Event(AdapterEvent::Usage(usage)));
         for denial in value["permission_denials"].as_array().into_iter().flatten() {
             self.denied(denial);
@@ -314,7 +401,7 @@ fn user(value: &Value, said: &mut Vec<Said>) {
 
 /// A tool's result: a string, or blocks of which the text ones count. What is over the bound is named.
 fn result_text(content: &Value) -> String {
-    let mut whole = match content {
+    let whole = match content {
         Value::Array(blocks) => {
             let texts: Vec<&str> = blocks
                 .iter()
@@ -324,6 +411,10 @@ fn result_text(content: &Value) -> String {
         }
         other => text(other).to_owned(),
     };
+    bounded(whole)
+}
+
+fn bounded(mut whole: String) -> String {
     if whole.len() > MAX_RESULT_BYTES {
         let kept = whole.floor_char_boundary(MAX_RESULT_BYTES);
         let more = whole.len() - kept;

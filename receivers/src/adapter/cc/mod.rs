@@ -1,25 +1,35 @@
 //! `cc`: Claude Code.
 //!
-//! Owns: one process per turn over its stream-json protocol on standard input and output, the session it continues, and what
-//! its lines mean. Does not own: the process (see [`crate::child`]), who answers a permission request, or the turn's deadline.
+//! Owns: one process per context over its stream-json protocol on standard input and output, kept warm between turns, the
+//! session it continues, and what its lines mean. Does not own: starting and killing as such (see [`crate::child`]), who answers
+//! a permission request, or the turn's deadline.
 
 mod argv;
+mod errand;
 mod events;
 mod grants;
+mod input;
 mod outcome;
+mod pool;
 mod probe;
-mod question;
+mod process;
+mod reason;
 mod run;
 #[cfg(test)]
 mod tests;
 mod usage;
 mod wire;
 
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::adapter::versions::is_older;
 use crate::adapter::{Adapter, BoxFuture, CliVersions, Readiness, Turn, TurnEnd, TurnIo};
 use crate::child::{ChildEnv, Spawner};
 use crate::config::{Permissions, ReceiverConfig};
 
 use grants::AllGrants;
+use pool::Pool;
 
 /// The program, as it is searched on PATH.
 const PROGRAM: &str = "claude";
@@ -38,6 +48,8 @@ const UPDATE_REMEDY: &str = "run `claude update`, or npm install -g @anthropic-a
 const OLDEST_VERSION: &str = "2.1.120";
 /// The one whose output the recordings hold and that the tests drive.
 const TESTED_VERSION: &str = "2.1.329";
+/// The oldest that is known to have `--forward-subagent-text`; 2.1.197 has it not.
+const FORWARDS_SUBAGENTS: &str = TESTED_VERSION;
 /// Both.
 pub(super) const VERSIONS: CliVersions = CliVersions {
     oldest: OLDEST_VERSION,
@@ -55,6 +67,10 @@ pub struct CcAdapter {
     prober: Spawner,
     /// What people answered with "always", by context.
     grants: AllGrants,
+    /// The processes that wait for the next turn of their context.
+    pool: Pool,
+    /// What the program said last.
+    version: Mutex<Option<String>>,
 }
 
 impl CcAdapter {
@@ -68,16 +84,43 @@ impl CcAdapter {
             model: config.model.clone(),
             prober: Spawner::for_probe(&config.receiver_id, config.repo.clone(), env),
             grants: AllGrants::default(),
+            pool: Pool::new(
+                usize::try_from(config.max_concurrent_turns).unwrap_or(1),
+                Duration::from_secs(u64::from(config.warm_idle_s)),
+            ),
+            version: Mutex::default(),
         }
+    }
+}
+
+impl CcAdapter {
+    fn version_said(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.version.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it passes on what subagents say when told to; older ones do not know the switch and would not start.
+    fn forwards_subagents(&self) -> bool {
+        let version = self.version_said();
+        version
+            .as_deref()
+            .is_some_and(|version| !is_older(version, FORWARDS_SUBAGENTS))
     }
 }
 
 impl Adapter for CcAdapter {
     fn probe(&self) -> BoxFuture<'_, Readiness> {
-        Box::pin(probe::probe(&self.prober))
+        Box::pin(async {
+            let readiness = probe::probe(&self.prober).await;
+            self.version_said().clone_from(&readiness.version);
+            readiness
+        })
     }
 
     fn run(&self, turn: Turn, io: TurnIo) -> BoxFuture<'_, TurnEnd> {
-        Box::pin(run::run(self, turn, io))
+        Box::pin(errand::run(self, turn, io))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.pool.close())
     }
 }

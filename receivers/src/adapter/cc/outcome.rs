@@ -1,6 +1,7 @@
 //! How a turn ended.
 //!
-//! Owns: the judgement over the CLI's result line, or over an end without one. The exit code alone never decides. No I/O.
+//! Owns: the judgement over the CLI's result line, or over an end without one. The exit code alone never decides. Does not own:
+//! why a turn failed (see `reason`). No I/O.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -8,20 +9,19 @@ use std::process::ExitStatus;
 use serde_json::Value;
 
 use super::LOGIN_REMEDY;
+use super::reason::Reason;
 use crate::adapter::TurnOutcome;
 
 /// Marks an entry of `errors` that is for the CLI's makers.
 const DIAGNOSTIC: &str = "[ede_diagnostic]";
-/// The CLI's word for a missing or refused login.
-pub(super) const NO_LOGIN: &str = "authentication_failed";
 
 /// What else is known when a turn is judged.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
     /// We asked it to stop.
     pub(super) interrupted: bool,
-    /// A message of it said that there is no valid login.
-    pub(super) no_login: bool,
+    /// The CLI's word for what was wrong, in its last message.
+    pub(super) error: String,
     /// The text of its last message.
     pub(super) last_text: String,
 }
@@ -35,24 +35,16 @@ pub(super) fn of_result(result: &Value, known: &Known) -> TurnOutcome {
             reply: text.unwrap_or(&known.last_text).to_owned(),
         };
     }
-    let aborted = result["terminal_reason"]
-        .as_str()
-        .is_some_and(|reason| reason.starts_with("aborted"));
-    if aborted && known.interrupted {
-        return TurnOutcome::Interrupted;
-    }
     let words = said(result, text);
-    if known.no_login || result["api_error_status"] == 401 {
-        return TurnOutcome::Unauthenticated {
+    match Reason::of(result, &known.error) {
+        Reason::Aborted if known.interrupted => TurnOutcome::Interrupted,
+        Reason::NotLoggedIn => TurnOutcome::Unauthenticated {
             detail: format!("Claude Code has no valid login ({words}): {LOGIN_REMEDY}."),
-        };
+        },
+        reason => TurnOutcome::Failed {
+            detail: reason.sentence(&words),
+        },
     }
-    if aborted {
-        return TurnOutcome::Failed {
-            detail: "Claude Code was interrupted by somebody else than this fleet.".to_owned(),
-        };
-    }
-    TurnOutcome::Failed { detail: words }
 }
 
 /// Judges an end without a result line.
@@ -65,13 +57,13 @@ pub(super) fn of_exit(status: Option<ExitStatus>, stderr: &str, known: &Known) -
         Some((None, Some(signal))) => format!("killed by signal {signal}"),
         Some((None, None)) | None => "it had to be killed".to_owned(),
     };
-    let detail = format!("Claude Code ended without a result ({how}).");
+    let words = if stderr.is_empty() {
+        how
+    } else {
+        format!("{how}; it said: {stderr}")
+    };
     TurnOutcome::Failed {
-        detail: if stderr.is_empty() {
-            detail
-        } else {
-            format!("{detail} It said: {stderr}")
-        },
+        detail: Reason::NoResult.sentence(&words),
     }
 }
 
@@ -88,8 +80,9 @@ fn said(result: &Value, text: Option<&str>) -> String {
         Some(text) => text.to_owned(),
         None if !errors.is_empty() => errors.join("; "),
         None => {
-            let subtype = result["subtype"].as_str().unwrap_or("no reason given");
-            format!("Claude Code failed: {subtype}")
+            let word = |name: &str| result[name].as_str();
+            let word = word("terminal_reason").or_else(|| word("subtype"));
+            word.unwrap_or("no reason given").to_owned()
         }
     }
 }
@@ -99,77 +92,81 @@ pub(super) fn says_in_use(stderr: &str) -> bool {
     stderr.contains("Session ID") && stderr.contains("already in use")
 }
 
-/// Whether the CLI says that a session which was to be resumed does not exist.
-pub(super) fn says_unknown(result: &Value) -> bool {
-    result["errors"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .any(|error| error.starts_with("No conversation found"))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
 
-    fn judged(result: &Value, known: &Known) -> TurnOutcome {
-        of_result(result, known)
+    fn completed(result: &Value, last_text: &str) -> TurnOutcome {
+        let known = Known {
+            last_text: last_text.to_owned(),
+            ..Known::default()
+        };
+        of_result(result, &known)
+    }
+
+    fn failed(result: &Value, error: &str) -> String {
+        let known = Known {
+            error: error.to_owned(),
+            ..Known::default()
+        };
+        match of_result(result, &known) {
+            TurnOutcome::Failed { detail } => detail,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
-    fn the_table_of_results() {
-        let plain = Known {
-            last_text: "last".to_owned(),
-            ..Known::default()
+    fn the_reply_is_the_results_text_and_else_the_last_message() {
+        let reply = |reply: &str| TurnOutcome::Completed {
+            reply: reply.to_owned(),
         };
         let ok = json!({ "subtype": "success", "is_error": false, "result": "PONG" });
-        assert_eq!(
-            judged(&ok, &plain),
-            TurnOutcome::Completed {
-                reply: "PONG".to_owned()
-            }
-        );
+        assert_eq!(completed(&ok, "last"), reply("PONG"));
         let no_text = json!({ "subtype": "success", "is_error": false });
-        assert_eq!(
-            judged(&no_text, &plain),
-            TurnOutcome::Completed {
-                reply: "last".to_owned()
-            }
-        );
-        let api = json!({ "subtype": "success", "is_error": true, "terminal_reason": "api_error", "api_error_status": 529, "result": "API Error: 529" });
-        assert_eq!(
-            judged(&api, &plain),
-            TurnOutcome::Failed {
-                detail: "API Error: 529".to_owned()
-            }
-        );
-        let turns = json!({ "subtype": "error_max_turns", "is_error": true, "errors": ["Reached maximum number of turns (2)"] });
-        assert_eq!(
-            judged(&turns, &plain),
-            TurnOutcome::Failed {
-                detail: "Reached maximum number of turns (2)".to_owned()
-            }
-        );
-        let odd = json!({ "subtype": "error_during_execution", "is_error": true, "errors": ["[ede_diagnostic] x"] });
-        assert_eq!(
-            judged(&odd, &plain),
-            TurnOutcome::Failed {
-                detail: "Claude Code failed: error_during_execution".to_owned()
-            }
-        );
+        assert_eq!(completed(&no_text, "last"), reply("last"));
+    }
+
+    /// The rows of which there is no recording.
+    #[test]
+    fn the_table_of_failures() {
+        let api = |status: Option<u64>| {
+            json!({
+                "subtype": "success", "is_error": true, "terminal_reason": "api_error",
+                "api_error_status": status, "result": "API Error: words",
+            })
+        };
+        for (result, begins) in [
+            (api(Some(503)), "The model's API failed (API Error: words)."),
+            (api(Some(404)), "The model's API refused the request"),
+            (api(None), "The model's API cannot be reached"),
+            (
+                json!({ "subtype": "success", "is_error": true, "terminal_reason": "blocking_limit", "result": "Prompt is too long" }),
+                "The conversation no longer fits",
+            ),
+            (
+                json!({ "subtype": "error_during_execution", "is_error": true, "errors": ["[ede_diagnostic] x"] }),
+                "Claude Code failed (error_during_execution).",
+            ),
+            (
+                json!({ "subtype": "error_during_execution", "is_error": true, "errors": ["No conversation found with session ID: x"] }),
+                "Claude Code does not know this conversation any more",
+            ),
+        ] {
+            let detail = failed(&result, "");
+            assert!(detail.starts_with(begins), "{detail}");
+        }
     }
 
     #[test]
     fn a_missing_login_names_its_remedy() {
         let result = json!({ "subtype": "success", "is_error": true, "terminal_reason": "api_error", "api_error_status": null, "result": "Not logged in" });
         let known = Known {
-            no_login: true,
+            error: "authentication_failed".to_owned(),
             ..Known::default()
         };
-        let TurnOutcome::Unauthenticated { detail } = judged(&result, &known) else {
+        let TurnOutcome::Unauthenticated { detail } = of_result(&result, &known) else {
             panic!()
         };
         assert!(
@@ -178,7 +175,7 @@ mod tests {
         );
         let refused = json!({ "subtype": "success", "is_error": true, "api_error_status": 401, "result": "Invalid API key" });
         assert!(matches!(
-            judged(&refused, &Known::default()),
+            of_result(&refused, &Known::default()),
             TurnOutcome::Unauthenticated { .. }
         ));
     }
@@ -190,33 +187,28 @@ mod tests {
             interrupted: true,
             ..Known::default()
         };
-        assert_eq!(judged(&result, &asked), TurnOutcome::Interrupted);
-        assert!(matches!(
-            judged(&result, &Known::default()),
-            TurnOutcome::Failed { .. }
-        ));
+        assert_eq!(of_result(&result, &asked), TurnOutcome::Interrupted);
+        assert!(failed(&result, "").contains("somebody else"));
         // It was done before the request reached it.
         let done = json!({ "subtype": "success", "is_error": false, "result": "PONG" });
         assert!(matches!(
-            judged(&done, &asked),
+            of_result(&done, &asked),
             TurnOutcome::Completed { .. }
         ));
     }
 
     #[test]
     fn an_end_without_a_result_is_told_with_its_last_words() {
-        let outcome = of_exit(
-            Some(ExitStatus::from_raw(1 << 8)),
-            "Error: bad flag",
-            &Known::default(),
-        );
-        assert_eq!(
-            outcome,
-            TurnOutcome::Failed {
-                detail:
-                    "Claude Code ended without a result (exit code 1). It said: Error: bad flag"
-                        .to_owned()
-            }
+        let status = Some(ExitStatus::from_raw(1 << 8));
+        let outcome = of_exit(status, "Error: bad flag", &Known::default());
+        let TurnOutcome::Failed { detail } = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert!(
+            detail.starts_with(
+                "Claude Code ended without a result (exit code 1; it said: Error: bad flag). "
+            ),
+            "{detail}"
         );
     }
 }

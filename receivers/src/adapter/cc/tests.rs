@@ -3,6 +3,8 @@
 mod questions;
 mod real;
 mod recorded;
+mod scene;
+mod warm;
 
 use std::path::Path;
 

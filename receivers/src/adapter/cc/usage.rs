@@ -12,6 +12,8 @@ use serde_json::Value;
 pub(super) struct Meter {
     done: Usage,
     open: BTreeMap<String, Usage>,
+    /// Spent by the process of its own, before the turn.
+    unasked: Usage,
     /// The largest total told so far.
     told: Usage,
 }
@@ -38,37 +40,58 @@ impl Meter {
 
     /// The total so far. It never falls.
     pub(super) fn total(&mut self) -> Usage {
-        let total = self
-            .open
-            .values()
-            .fold(self.done, |total, call| sum(total, *call));
-        self.tell(total)
+        self.tell(self.sum_of_calls())
+    }
+
+    /// The process worked of its own, and this is the result.
+    pub(super) fn unasked(&mut self, result: &Value) {
+        let spent = figures(&result["usage"]).max(by_model(result));
+        self.unasked = sum(self.unasked, spent);
     }
 
     /// The total of a turn whose result is this line: the largest of what was metered and what the line says twice. It counts calls
-    /// that were never streamed, and the model figures those of subagents.
-    pub(super) fn finish(&mut self, result: &Value) -> Usage {
-        let metered = self.total();
-        let said = figures(&result["usage"]);
-        let models = &result["model_usage_since_last_result"];
-        let by_model = models
-            .as_object()
-            .into_iter()
-            .flatten()
-            .fold(Usage::default(), |total, (_, model)| {
-                sum(total, model_figures(model))
-            });
-        self.tell(metered.max(said).max(by_model))
+    /// that were never streamed, and the model figures those of subagents. A process that does not give its turns' own cost is
+    /// asked for the difference of its total, which begins anew with each process.
+    pub(super) fn finish(&mut self, result: &Value, cost_before: Option<f64>) -> Usage {
+        let metered = self.sum_of_calls();
+        let mut said = figures(&result["usage"]).max(by_model(result));
+        if result[BY_MODEL].is_null() {
+            let before = cost_before.unwrap_or(0.0);
+            said.cost_usd = total_cost(result).map(|total| (total - before).max(0.0));
+        }
+        self.tell(metered.max(said))
+    }
+
+    fn sum_of_calls(&self) -> Usage {
+        let calls = self.open.values();
+        calls.fold(self.done, |total, call| sum(total, *call))
     }
 
     fn tell(&mut self, total: Usage) -> Usage {
         self.told = Usage {
             turns: 1,
             estimated: false,
-            ..self.told.max(total)
+            ..self.told.max(sum(self.unasked, total))
         };
         self.told
     }
+}
+
+/// Where a result gives the turn's own figures.
+const BY_MODEL: &str = "model_usage_since_last_result";
+
+fn by_model(result: &Value) -> Usage {
+    let models = result[BY_MODEL].as_object().into_iter().flatten();
+    models.fold(Usage::default(), |total, (_, model)| {
+        sum(total, model_figures(model))
+    })
+}
+
+/// What the process cost so far. It is no turn's own figure.
+pub(super) fn total_cost(result: &Value) -> Option<f64> {
+    result["total_cost_usd"]
+        .as_f64()
+        .filter(|cost| cost.is_finite() && *cost >= 0.0)
 }
 
 fn count(usage: &Value, name: &str) -> u64 {
@@ -158,12 +181,30 @@ mod tests {
                 "a": { "inputTokens": 100, "outputTokens": 40, "costUSD": 0.001 }, "b": { "outputTokens": 2, "costUSD": 0.002 },
             },
         });
-        let total = meter.finish(&result);
+        let total = meter.finish(&result, Some(8.0));
         assert_eq!(
             (total.input_tokens, total.output_tokens, total.turns),
             (200, 42, 1)
         );
         assert!((total.cost_usd.unwrap() - 0.003).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_older_process_is_asked_for_the_difference_of_its_total() {
+        let result =
+            json!({ "usage": { "input_tokens": 100, "output_tokens": 40 }, "total_cost_usd": 9.0 });
+        let cost = |before| Meter::default().finish(&result, before).cost_usd.unwrap();
+        assert!((cost(None) - 9.0).abs() < 1e-12);
+        assert!((cost(Some(8.75)) - 0.25).abs() < 1e-12);
+        assert!(cost(Some(10.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_was_spent_unasked_counts_beside_the_turn() {
+        let mut meter = Meter::default();
+        let result = |output: u64| json!({ "usage": { "output_tokens": output } });
+        meter.unasked(&result(5));
+        assert_eq!(meter.finish(&result(7), None).output_tokens, 12);
     }
 
     proptest! {

@@ -19,13 +19,13 @@ pub(super) fn initialize() -> String {
 }
 
 /// The message of the turn. One that begins with a slash would be a command to the CLI itself, such as `/clear`; what a peer
-/// sends is for the model, so a line end goes before it.
-pub(super) fn user(prompt: &str) -> String {
+/// sends is for the model, so a line end goes before it. `id` names it in what the CLI says of it.
+pub(super) fn user(prompt: &str, id: &str) -> String {
     let before = if prompt.starts_with('/') { "\n" } else { "" };
     let content = json!([{ "type": "text", "text": format!("{before}{prompt}") }]);
     line(&json!({
         "type": "user", "message": { "role": "user", "content": content },
-        "parent_tool_use_id": null, "session_id": "",
+        "parent_tool_use_id": null, "session_id": "", "uuid": id,
     }))
 }
 

@@ -41,6 +41,10 @@ impl Machine {
                 let bytes = text.len();
                 self.told(bytes, Item::Event(FleetEvent::Thought { text }))
             }
+            AdapterEvent::Subagent { call_id, text } => {
+                let bytes = text.len();
+                self.told(bytes, Item::Event(FleetEvent::Subagent { call_id, text }))
+            }
             AdapterEvent::ToolCall {
                 call_id,
                 tool,

@@ -1,227 +1,26 @@
 //! The adapter with the real Claude Code and a scripted model behind it. Where it is not installed the tests say so.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fleet_a2a::contract::{Contract, ReplyTo};
-use fleet_a2a::ext::{Decision, Question, Ruling, Usage};
-use fleet_a2a::{ContextId, MessageId, TaskId};
+use fleet_a2a::ContextId;
+use fleet_a2a::ext::Decision;
+use fleet_testkit::claude;
 use fleet_testkit::model_server::{
     CACHE_READ_TOKENS, CACHE_WRITE_TOKENS, INPUT_TOKENS, OUTPUT_TOKENS,
 };
-use fleet_testkit::{ModelServer, Options, claude};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::config;
+use super::scene::{Scene, asks, reply, usage};
 use crate::Mode;
 use crate::adapter::cc::CcAdapter;
 use crate::adapter::{
-    Adapter, AdapterEvent, COMMAND_QUEUE, EVENT_QUEUE, ReadinessState, SessionState, Turn,
-    TurnCommand, TurnEnd, TurnIo, TurnOutcome,
+    Adapter, AdapterEvent, ReadinessState, SessionState, TurnCommand, TurnOutcome,
 };
-use crate::child::{ChildEnv, Spawner, sweep};
-use crate::config::{Permissions, ReceiverConfig};
-
-/// For anything that is to happen at all; the machine may be busy.
-const BOUND: Duration = Duration::from_secs(60);
-
-/// A repo, a home, a model and an adapter.
-pub(super) struct Scene {
-    folder: tempfile::TempDir,
-    model: ModelServer,
-    config: ReceiverConfig,
-    env: ChildEnv,
-    adapter: Arc<CcAdapter>,
-}
-
-/// A turn under way.
-pub(super) struct Running {
-    events: mpsc::Receiver<AdapterEvent>,
-    commands: mpsc::Sender<TurnCommand>,
-    end: JoinHandle<TurnEnd>,
-    seen: Vec<AdapterEvent>,
-}
-
-impl Scene {
-    /// `None` where Claude Code is not installed.
-    pub(super) async fn set(permissions: Permissions, extra_env: &[(&str, &str)]) -> Option<Self> {
-        let binary = claude::or_skip()?;
-        let folder = tempfile::tempdir().unwrap();
-        let (repo, home) = (folder.path().join("repo"), folder.path().join("home"));
-        std::fs::create_dir(&repo).unwrap();
-        std::fs::create_dir(&home).unwrap();
-        let options = Options {
-            port: 0,
-            repo: repo.clone(),
-            slow_delay: Duration::from_millis(100),
-        };
-        let model = ModelServer::start_with(options).await.unwrap();
-        let mut source = claude::env(&binary, &home, &model.url());
-        source.extend(
-            extra_env
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
-        );
-        let env = ChildEnv::pick(Mode::Cc, &[], source);
-        let mut config = config(&repo);
-        config.permissions = permissions;
-        let adapter = Arc::new(CcAdapter::new(&config, env.clone()));
-        Some(Self {
-            folder,
-            model,
-            config,
-            env,
-            adapter,
-        })
-    }
-
-    fn written(&self) -> PathBuf {
-        self.folder.path().join("repo/hello.txt")
-    }
-
-    pub(super) fn start(
-        &self,
-        context: &ContextId,
-        session: SessionState,
-        prompt: &str,
-    ) -> Running {
-        let task = TaskId::mint();
-        let turn = Turn {
-            spawner: Spawner::new(
-                &self.config.receiver_id,
-                &task,
-                self.config.repo.clone(),
-                self.env.clone(),
-            ),
-            task,
-            context: context.clone(),
-            message: MessageId::mint(),
-            parts: Vec::new(),
-            prompt: prompt.to_owned(),
-            contract: Arc::new(contract(prompt)),
-            session,
-        };
-        let (event_sender, events) = mpsc::channel(EVENT_QUEUE);
-        let (commands, command_receiver) = mpsc::channel(COMMAND_QUEUE);
-        let io = TurnIo {
-            events: event_sender,
-            commands: command_receiver,
-        };
-        let adapter = Arc::clone(&self.adapter);
-        let end = tokio::spawn(async move { adapter.run(turn, io).await });
-        Running {
-            events,
-            commands,
-            end,
-            seen: Vec::new(),
-        }
-    }
-
-    async fn run(
-        &self,
-        context: &ContextId,
-        session: SessionState,
-        prompt: &str,
-    ) -> (Vec<AdapterEvent>, TurnEnd) {
-        self.start(context, session, prompt).finish().await
-    }
-
-    /// Nothing that was started is left.
-    async fn is_empty(&self) -> bool {
-        let report = sweep(&self.config.receiver_id, None).await;
-        report.killed == 0 && report.survivors == 0
-    }
-}
-
-fn contract(instruction: &str) -> Contract {
-    Contract {
-        instruction: instruction.to_owned(),
-        context: None,
-        expected_output: None,
-        reply_to: ReplyTo::Console,
-        deadline_s: 60,
-    }
-}
-
-impl Running {
-    /// The next event for which `wanted` gives something.
-    async fn until<T>(&mut self, wanted: impl Fn(&AdapterEvent) -> Option<T>) -> T {
-        timeout(BOUND, async {
-            loop {
-                let event = self.events.recv().await.expect("the turn goes on");
-                let found = wanted(&event);
-                self.seen.push(event);
-                if let Some(found) = found {
-                    return found;
-                }
-            }
-        })
-        .await
-        .unwrap()
-    }
-
-    pub(super) async fn answer_ask(&mut self, decision: Decision, reason: Option<&str>) {
-        let ruling = Ruling::plain(decision, reason.map(str::to_owned));
-        self.rule(ruling).await;
-    }
-
-    /// Answers what is asked next; gives the questions.
-    pub(super) async fn rule(&mut self, ruling: Ruling) -> Vec<Question> {
-        let request = self
-            .until(|event| match event {
-                AdapterEvent::Permission(request) => Some(request.clone()),
-                _ => None,
-            })
-            .await;
-        let answer = TurnCommand::Answer {
-            request_id: request.request_id,
-            decision: ruling.decision,
-            reason: ruling.reason,
-            answers: ruling.answers,
-        };
-        self.commands.send(answer).await.unwrap();
-        request.questions
-    }
-
-    pub(super) async fn finish(mut self) -> (Vec<AdapterEvent>, TurnEnd) {
-        timeout(BOUND, async {
-            while let Some(event) = self.events.recv().await {
-                self.seen.push(event);
-            }
-            (self.seen, self.end.await.unwrap())
-        })
-        .await
-        .unwrap()
-    }
-}
-
-pub(super) fn reply(end: &TurnEnd) -> &str {
-    match &end.outcome {
-        TurnOutcome::Completed { reply } => reply,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn usage(events: &[AdapterEvent]) -> Usage {
-    events
-        .iter()
-        .rev()
-        .find_map(|event| match event {
-            AdapterEvent::Usage(usage) => Some(*usage),
-            _ => None,
-        })
-        .unwrap()
-}
-
-fn asks(events: &[AdapterEvent]) -> usize {
-    events
-        .iter()
-        .filter(|event| matches!(event, AdapterEvent::Permission(_)))
-        .count()
-}
+use crate::child::{ChildEnv, sweep};
+use crate::config::Permissions;
 
 #[tokio::test]
 async fn text_comes_while_it_is_made_and_usage_is_what_the_server_charged() {
@@ -295,31 +94,40 @@ async fn a_write_asks_and_happens_when_allowed_and_not_when_denied() {
 }
 
 #[tokio::test]
-async fn always_holds_for_the_context_also_in_the_next_process_and_writes_no_settings() {
+async fn always_holds_for_the_context_in_the_same_process_and_in_the_next_and_writes_no_settings() {
     let Some(scene) = Scene::set(Permissions::Ask, &[]).await else {
         return;
     };
+    let mut contexts = Vec::new();
     for prompt in ["BASH it", "WRITE it"] {
         let context = ContextId::mint();
         let mut running = scene.start(&context, SessionState::New, prompt);
         running.answer_ask(Decision::Always, None).await;
         let (_, end) = running.finish().await;
         reply(&end);
-        let (events, end) = scene.run(&context, SessionState::New, prompt).await;
-        assert_eq!(
-            (asks(&events), reply(&end)),
-            (0, "DONE after the tool"),
-            "{prompt}"
-        );
+        contexts.push((context, prompt));
+    }
+    for process in ["the same", "a new"] {
+        for (context, prompt) in &contexts {
+            let (events, end) = scene.run(context, SessionState::New, prompt).await;
+            assert_eq!(
+                (asks(&events), reply(&end)),
+                (0, "DONE after the tool"),
+                "{prompt} in {process} process"
+            );
+        }
+        // From now on each turn has a process of its own.
+        scene.adapter.close().await;
     }
     assert!(!scene.folder.path().join("repo/.claude").exists());
 }
 
 #[tokio::test]
-async fn a_second_turn_continues_the_session_whatever_is_known_of_it() {
-    let Some(scene) = Scene::set(Permissions::Ask, &[]).await else {
+async fn a_second_process_continues_the_session_whatever_is_known_of_it() {
+    let Some(mut scene) = Scene::set(Permissions::Ask, &[]).await else {
         return;
     };
+    scene.again(|config| config.warm_idle_s = 0);
     let context = ContextId::mint();
     let (events, _) = scene.run(&context, SessionState::New, "first PONG").await;
     let AdapterEvent::Session(session) = &events[0] else {

@@ -1,0 +1,277 @@
+//! One turn from the message to its end: on which process, how often it is tried, and what becomes of the process.
+//!
+//! Owns: that a message which may have been read is never sent twice. A turn is tried again only when nothing of it can have
+//! reached the model: the CLI refused the session before any call, or died and left the whole message unread in its pipe.
+
+use std::ops::ControlFlow;
+use std::os::unix::process::ExitStatusExt;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::argv::{self, Session};
+use super::events::Parser;
+use super::process::{Autopsy, HURRIED_GRACE, LEAVE_GRACE, Process};
+use super::run::{Finish, Running, read, tell};
+use super::{CcAdapter, outcome, reason, usage, wire};
+use crate::adapter::{AdapterEvent, Turn, TurnEnd, TurnIo, TurnOutcome};
+use crate::child::{ChildEnv, Spawner};
+use crate::config::Permissions;
+
+/// The variable that tells the CLI that root is harmless here.
+const SANDBOX: &str = "IS_SANDBOX";
+
+/// Runs a turn to its end.
+pub(super) async fn run(adapter: &CcAdapter, turn: Turn, mut io: TurnIo) -> TurnEnd {
+    if adapter.permissions == Permissions::Full && is_root_outside_sandbox(turn.spawner.env()) {
+        return failed(
+            "Claude Code refuses permissions = \"full\" to root. Run the fleet as another user, or, on a machine that is a \
+             sandbox, set IS_SANDBOX=1 where the receiver is deployed from."
+                .to_owned(),
+        );
+    }
+    let session = argv::session(adapter, &turn.context, &turn.session);
+    tell(&io, AdapterEvent::Session(session.id().to_owned())).await;
+    let mut errand = Errand {
+        adapter,
+        turn: &turn,
+        io: &mut io,
+    };
+    let session = match errand.on_a_warm_one(session).await {
+        ControlFlow::Break(end) => return end,
+        ControlFlow::Continue(session) => session,
+    };
+    match errand.on_a_new_one(session).await {
+        Attempt::Over(end) => end,
+        Attempt::Again { session, .. } => match errand.on_a_new_one(session).await {
+            Attempt::Over(end) | Attempt::Again { otherwise: end, .. } => end,
+        },
+    }
+}
+
+/// How one try ended.
+#[derive(Debug)]
+enum Attempt {
+    /// The turn is over.
+    Over(TurnEnd),
+    /// Nothing reached the model: a new process with this session may help.
+    Again {
+        session: Session,
+        /// How the turn ended if nobody tries again.
+        otherwise: TurnEnd,
+    },
+}
+
+/// Which process a turn runs on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Opened {
+    /// It has served a turn before.
+    Earlier,
+    /// It was started for this turn, with this session.
+    Now(Session),
+}
+
+/// A turn and those it talks to.
+#[derive(Debug)]
+struct Errand<'a> {
+    adapter: &'a CcAdapter,
+    turn: &'a Turn,
+    io: &'a mut TurnIo,
+}
+
+impl Errand<'_> {
+    /// On the process that waits for this context; goes on with a session for a new one when there is none, or it died before
+    /// it read anything.
+    async fn on_a_warm_one(&mut self, session: Session) -> ControlFlow<TurnEnd, Session> {
+        let pool = &self.adapter.pool;
+        let Some(process) = pool.take(&self.turn.context).await else {
+            return ControlFlow::Continue(session);
+        };
+        if process.session() != session.id() {
+            process.end(HURRIED_GRACE, pool.hurry()).await;
+            return ControlFlow::Continue(session);
+        }
+        match self.attempt(process, Opened::Earlier).await {
+            Attempt::Over(end) => ControlFlow::Break(end),
+            Attempt::Again { session, .. } => ControlFlow::Continue(session),
+        }
+    }
+
+    async fn on_a_new_one(&mut self, session: Session) -> Attempt {
+        let adapter = self.adapter;
+        let Some(place) = adapter.pool.place().await else {
+            return Attempt::Over(failed("The receiver is stopping.".to_owned()));
+        };
+        let repo = self.turn.spawner.cwd().to_string_lossy();
+        let argv = argv::argv(
+            adapter,
+            &repo,
+            &session,
+            &adapter.grants.of(&self.turn.context),
+        );
+        match Process::start(&self.turn.spawner, &argv, session.id(), place) {
+            Ok(process) => self.attempt(process, Opened::Now(session)).await,
+            Err(error) => {
+                let detail = format!("{error}. Install Claude Code: {}.", super::INSTALL_REMEDY);
+                Attempt::Over(failed(detail))
+            }
+        }
+    }
+
+    async fn attempt(&mut self, mut process: Process, opened: Opened) -> Attempt {
+        let debt = Debt::new(&self.turn.spawner, &process);
+        let message = Uuid::new_v4().to_string();
+        let parser = Parser::new(process.session())
+            .on(&message)
+            .after(process.cost_usd);
+        let parser = if process.tells_whose {
+            parser.waiting()
+        } else {
+            parser
+        };
+        let mut running = Running::new(self.adapter, &self.turn.context, parser);
+        let place = process.begin();
+        process.input.write(wire::user(&self.turn.prompt, &message));
+        match read(&mut running, &mut process, self.io).await {
+            Finish {
+                result: Some(result),
+                ..
+            } => {
+                process.cost_usd = usage::total_cost(&result).or(process.cost_usd);
+                process.tells_whose |= running.parser.was_told();
+                self.over(running, (process, debt), &result, opened).await
+            }
+            Finish {
+                result: None,
+                status,
+            } => {
+                let autopsy = process.autopsy(status, place).await;
+                debt.settle();
+                judge(running, &autopsy, opened)
+            }
+        }
+    }
+
+    /// There is a result: the process waits for the next turn if all is well with it, and is ended else.
+    async fn over(
+        &mut self,
+        running: Running<'_>,
+        (process, debt): (Process, Debt<'_>),
+        result: &Value,
+        opened: Opened,
+    ) -> Attempt {
+        let known = running.parser.known(running.interrupted);
+        let outcome = outcome::of_result(result, &known);
+        let keeps = match &outcome {
+            TurnOutcome::Completed { .. } => !running.interrupted,
+            TurnOutcome::Interrupted => {
+                process.end_what_began(running.began).await;
+                true
+            }
+            TurnOutcome::Failed { .. }
+            | TurnOutcome::Unauthenticated { .. }
+            | TurnOutcome::Rejected { .. } => false,
+        };
+        self.part_with(process, debt, keeps).await;
+        let interrupted = running.interrupted;
+        let end = TurnEnd {
+            outcome,
+            refused: running.parser.into_refused(),
+        };
+        match opened {
+            Opened::Now(session @ Session::Resume(_))
+                if !interrupted && reason::says_unknown(result) =>
+            {
+                Attempt::Again {
+                    session: session.other(),
+                    otherwise: end,
+                }
+            }
+            Opened::Now(_) | Opened::Earlier => Attempt::Over(end),
+        }
+    }
+
+    async fn part_with(&self, process: Process, debt: Debt<'_>, keeps: bool) {
+        let pool = &self.adapter.pool;
+        let rest = if keeps {
+            pool.put(&self.turn.context, process)
+        } else {
+            Err(Box::new(process))
+        };
+        if let Err(process) = rest {
+            process.end(LEAVE_GRACE, pool.hurry()).await;
+        }
+        debt.settle();
+    }
+}
+
+/// There is no result: whether the turn is over, or nothing of it can have reached the model.
+fn judge(running: Running<'_>, autopsy: &Autopsy, opened: Opened) -> Attempt {
+    let known = running.parser.known(running.interrupted);
+    let end = TurnEnd {
+        outcome: outcome::of_exit(autopsy.status, &autopsy.last_words, &known),
+        refused: running.parser.into_refused(),
+    };
+    let was_killed = autopsy
+        .status
+        .is_some_and(|status| status.signal().is_some());
+    let session = match opened {
+        _ if known.interrupted => None,
+        Opened::Earlier if autopsy.unread => Some(Session::Resume(autopsy.session.clone())),
+        Opened::Now(session @ Session::Begin(_)) if outcome::says_in_use(&autopsy.last_words) => {
+            Some(session.other())
+        }
+        // One that ends by itself says why and would do so again.
+        Opened::Now(session) if autopsy.unread && was_killed => Some(session),
+        Opened::Now(_) | Opened::Earlier => None,
+    };
+    match session {
+        Some(session) => Attempt::Again {
+            session,
+            otherwise: end,
+        },
+        None => Attempt::Over(end),
+    }
+}
+
+fn failed(detail: String) -> TurnEnd {
+    TurnEnd {
+        outcome: TurnOutcome::Failed { detail },
+        refused: Vec::new(),
+    }
+}
+
+fn is_root_outside_sandbox(env: &ChildEnv) -> bool {
+    rustix::process::geteuid().is_root() && !matches!(env.get(SANDBOX), Some("1" | "true"))
+}
+
+/// As long as a process may have to be swept and nobody else would do it, the turn owes it.
+#[derive(Debug)]
+struct Debt<'a> {
+    turn: &'a Spawner,
+    process: Spawner,
+    open: bool,
+}
+
+impl<'a> Debt<'a> {
+    fn new(turn: &'a Spawner, process: &Process) -> Self {
+        Self {
+            turn,
+            process: process.spawner().clone(),
+            open: true,
+        }
+    }
+
+    /// It was swept, or the pool has it.
+    fn settle(mut self) {
+        self.open = false;
+    }
+}
+
+impl Drop for Debt<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            self.turn.owe(&self.process);
+        }
+    }
+}
