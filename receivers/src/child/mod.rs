@@ -4,8 +4,8 @@
 //! sweep, bounded reading of what a process says. Does not own: what it means.
 //!
 //! The label is the task's id for a process that ends with its turn, and the process's own for one that may outlive it
-//! ([`Spawner::outliving`]): then the end of a turn sweeps nothing of it, a turn that was stopped only what began within the
-//! turn, and the end of the process everything.
+//! ([`Spawner::outliving`]): then the end of a turn sweeps what the turn left behind, a turn that was stopped all that began
+//! within it, and the end of the process everything.
 //!
 //! What dies with a turn or process: the leader, its process group, its descendants as they stand when it is killed, and whatever still
 //! bears the marker, in whatever session or group; but no fleet's daemon that the agent happened to start (see [`APART`]). The limit: a process that left its parent (double fork), left the group

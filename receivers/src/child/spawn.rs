@@ -173,6 +173,11 @@ impl Spawner {
         sweep::sweep_since(&self.receiver_id, &self.label, (leader, since)).await
     }
 
+    /// Kills what bears its marker, began at `since` or later and hangs on nobody any more: what a turn left behind.
+    pub async fn sweep_orphans_since(&self, leader: i32, since: Moment) -> SweepReport {
+        sweep::sweep_orphans_since(&self.receiver_id, &self.label, (leader, since)).await
+    }
+
     /// The path of a program: as given if it holds a slash (relative ones count from the repo), else the first executable
     /// file in an absolute directory of PATH. Relative directories of PATH are skipped: they would point into the repo.
     #[must_use]

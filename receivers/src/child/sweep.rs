@@ -31,13 +31,22 @@ enum Among {
     All,
     /// Those that began then or later, but not this leader.
     Since(i32, Moment),
+    /// Of those, the ones whose parent is gone.
+    OrphansSince(i32, Moment),
 }
+
+/// The parent of orphans that nobody adopts.
+const INIT: i32 = 1;
 
 impl Among {
     fn holds(self, stat: &Stat) -> bool {
         match self {
             Self::All => true,
             Self::Since(leader, since) => stat.pid != leader && stat.began_since(since),
+            Self::OrphansSince(leader, since) => {
+                let is_orphan = stat.ppid == proc::own_pid() || stat.ppid == INIT;
+                is_orphan && stat.pid != leader && stat.began_since(since)
+            }
         }
     }
 }
@@ -60,6 +69,16 @@ pub(super) async fn sweep_since(
 ) -> SweepReport {
     let wanted = Wanted::Entry(spawn::marker_entry(receiver_id, label).into_bytes());
     rounds(wanted, Among::Since(leader, since)).await
+}
+
+/// The same for what a turn left behind: what began at a moment or later and hangs on nobody any more.
+pub(super) async fn sweep_orphans_since(
+    receiver_id: &str,
+    label: &str,
+    (leader, since): (i32, Moment),
+) -> SweepReport {
+    let wanted = Wanted::Entry(spawn::marker_entry(receiver_id, label).into_bytes());
+    rounds(wanted, Among::OrphansSince(leader, since)).await
 }
 
 async fn rounds(wanted: Wanted, among: Among) -> SweepReport {

@@ -15,3 +15,4 @@ mod scripted;
 mod streams;
 mod tasks;
 mod turns;
+mod warm;

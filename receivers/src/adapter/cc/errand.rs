@@ -88,7 +88,9 @@ impl Errand<'_> {
             return ControlFlow::Continue(session);
         };
         if process.session() != session.id() {
+            let debt = Debt::new(&self.turn.spawner, &process);
             process.end(HURRIED_GRACE, pool.hurry()).await;
+            debt.settle();
             return ControlFlow::Continue(session);
         }
         match self.attempt(process, Opened::Earlier).await {
@@ -163,7 +165,13 @@ impl Errand<'_> {
         let known = running.parser.known(running.interrupted);
         let outcome = outcome::of_result(result, &known);
         let keeps = match &outcome {
-            TurnOutcome::Completed { .. } => !running.interrupted,
+            TurnOutcome::Completed { .. } => {
+                let keeps = !running.interrupted;
+                if keeps {
+                    self.adapter.pool.beside(process.tidying_up(running.began));
+                }
+                keeps
+            }
             TurnOutcome::Interrupted => {
                 process.end_what_began(running.began).await;
                 true

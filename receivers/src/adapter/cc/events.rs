@@ -180,10 +180,8 @@ impl Parser {
         let Ok(value) = serde_json::from_str::<Value>(line) else {
             return self.bad_line(line);
         };
-        if self.is_begin(&value) {
-            self.whose = Whose::Told;
-        }
-        if self.whose == Whose::NotYet {
+        self.listen_whose(&value);
+        if self.whose == Whose::NotYet || self.is_of_no_turn(&value) {
             return self.unasked(&value);
         }
         let mut said = Vec::new();
@@ -202,15 +200,32 @@ impl Parser {
         said
     }
 
-    fn is_begin(&self, value: &Value) -> bool {
-        value["type"] == "command_lifecycle"
-            && value["state"] == "started"
-            && text(&value["command_uuid"]) == self.message
+    /// The process says how far it is with the turn's message. One that resumes a session may do something else first, such as
+    /// noting that a background task of the last process is gone.
+    fn listen_whose(&mut self, value: &Value) {
+        if value["type"] != "command_lifecycle" || text(&value["command_uuid"]) != self.message {
+            return;
+        }
+        match (text(&value["state"]), self.whose) {
+            ("queued", Whose::Turn) => self.whose = Whose::NotYet,
+            ("started", _) => self.whose = Whose::Told,
+            (_, Whose::Turn | Whose::NotYet | Whose::Told) => {}
+        }
+    }
+
+    /// A success without any turn of the model answers nothing.
+    fn is_of_no_turn(&self, value: &Value) -> bool {
+        value["type"] == "result"
+            && self.whose == Whose::Turn
+            && value["num_turns"] == 0
+            && value["is_error"] == false
+            && text(&value["result"]).is_empty()
     }
 
     /// What a process does of its own before it takes up the message: it is paid for, and nobody is asked about it.
     fn unasked(&mut self, value: &Value) -> Vec<Said> {
         match text(&value["type"]) {
+            "result" if value["num_turns"] == 0 => Vec::new(),
             "result" => {
                 self.meter.unasked(value);
                 let note = "Claude Code worked unasked before it took up this message; what that cost counts to this turn.";

@@ -14,11 +14,6 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::process::{HURRIED_GRACE, LEAVE_GRACE, Overheard, Process};
-use crate::child::reap_orphans;
-
-/// When a process that begins to wait is tidied up after: orphans of its turn that died meanwhile are reaped. Soon, and not
-/// in the way of a turn that follows at once.
-const TIDY_AFTER: Duration = Duration::from_secs(2);
 
 /// All processes of a receiver.
 #[derive(Debug)]
@@ -129,6 +124,13 @@ impl Pool {
         Ok(())
     }
 
+    /// Does something beside, before the pool is closed for good.
+    pub(super) fn beside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut state = self.lock();
+        state.tidy();
+        state.tasks.spawn(work);
+    }
+
     /// Ends those that wait, and keeps none from now on. Done when they are gone.
     pub(super) async fn close(&self) {
         let mut tasks = {
@@ -187,7 +189,6 @@ struct Idle {
 
 impl Idle {
     async fn wait(mut self) {
-        let mut tidy_at = Some(Instant::now() + TIDY_AFTER);
         let patience = loop {
             tokio::select! {
                 // In this order: one that works unasked is not given to a turn.
@@ -212,11 +213,6 @@ impl Idle {
                     Err(_) => break HURRIED_GRACE,
                 },
                 () = sleep_until(self.until) => break LEAVE_GRACE,
-                () = sleep_until(tidy_at.unwrap_or(self.until)), if tidy_at.is_some() => {
-                    tidy_at = None;
-                    // Its count is of no interest, and a pool that shuts down reaps nothing any more.
-                    let _ = tokio::task::spawn_blocking(reap_orphans).await;
-                }
             }
         };
         self.asked.close();

@@ -138,6 +138,17 @@ impl Process {
         }
     }
 
+    /// Kills, in a future of its own, what a turn left behind: commands whose shell is gone. Its servers and helpers stay.
+    pub(super) fn tidying_up(&self, since: Moment) -> impl Future<Output = ()> + Send + 'static {
+        let (spawner, leader) = (self.spawner.clone(), self.child.pid());
+        async move {
+            let report = spawner.sweep_orphans_since(leader, since).await;
+            if report.killed > 0 {
+                tracing::info!(?report, "killed what a turn left behind");
+            }
+        }
+    }
+
     /// Closes its input, which is how it is asked to leave, and sees to it that nothing of it is left. `hurry` cuts the
     /// patience short.
     pub(super) async fn end(self, patience: Duration, hurry: &CancellationToken) {
@@ -213,7 +224,12 @@ fn overheard(line: &str) -> Overheard {
     let kind = |name: &str| value[name].as_str().unwrap_or_default();
     let acts = match kind("type") {
         "stream_event" | "assistant" | "user" | "result" | "control_request" => true,
-        "system" => matches!(kind("subtype"), "init" | "status" | "api_retry"),
+        "system" => match kind("subtype") {
+            "init" | "api_retry" => true,
+            // It also says so when it has nothing more to do.
+            "status" => value["status"].is_string(),
+            _ => false,
+        },
         _ => false,
     };
     if acts {
@@ -274,6 +290,7 @@ mod tests {
             r#"{"type":"command_lifecycle","state":"completed"}"#,
             r#"{"type":"system","subtype":"background_tasks_changed","tasks":[]}"#,
             r#"{"type":"control_response","response":{}}"#,
+            r#"{"type":"system","subtype":"status","status":null}"#,
             "not json",
             "[]",
         ] {
