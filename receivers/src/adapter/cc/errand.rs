@@ -165,14 +165,12 @@ impl Errand<'_> {
         let known = running.parser.known(running.interrupted);
         let outcome = outcome::of_result(result, &known);
         let keeps = match &outcome {
-            TurnOutcome::Completed { .. } => {
-                let keeps = !running.interrupted;
-                if keeps {
-                    self.adapter.pool.beside(process.tidying_up(running.began));
-                }
-                keeps
+            TurnOutcome::Completed { .. } if !running.interrupted => {
+                self.adapter.pool.beside(process.tidying_up(running.began));
+                true
             }
-            TurnOutcome::Interrupted => {
+            // It may have been done before the interrupt reached it, which then stops nothing.
+            TurnOutcome::Completed { .. } | TurnOutcome::Interrupted => {
                 process.end_what_began(running.began).await;
                 true
             }
