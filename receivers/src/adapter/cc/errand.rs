@@ -13,6 +13,7 @@ use super::argv::{self, Session};
 use super::events::Parser;
 use super::process::{Autopsy, HURRIED_GRACE, LEAVE_GRACE, Process};
 use super::run::{Finish, Running, read, tell};
+use super::whose::Whose;
 use super::{CcAdapter, outcome, reason, usage, wire};
 use crate::adapter::{AdapterEvent, Turn, TurnEnd, TurnIo, TurnOutcome};
 use crate::child::{ChildEnv, Spawner};
@@ -123,14 +124,14 @@ impl Errand<'_> {
     async fn attempt(&mut self, mut process: Process, opened: Opened) -> Attempt {
         let debt = Debt::new(&self.turn.spawner, &process);
         let message = Uuid::new_v4().to_string();
-        let parser = Parser::new(process.session())
-            .on(&message)
-            .after(process.cost_usd);
-        let parser = if process.tells_whose {
-            parser.waiting()
+        let whose = if process.tells_whose {
+            Whose::nobodys_until_told(&message)
         } else {
-            parser
+            Whose::turn(&message)
         };
+        let parser = Parser::new(process.session())
+            .for_turn(whose)
+            .after(process.spent);
         let mut running = Running::new(self.adapter, &self.turn.context, parser);
         let place = process.begin();
         process.input.write(wire::user(&self.turn.prompt, &message));
@@ -139,7 +140,7 @@ impl Errand<'_> {
                 result: Some(result),
                 ..
             } => {
-                process.cost_usd = usage::total_cost(&result).or(process.cost_usd);
+                process.spent = usage::process_total(&result).max(process.spent);
                 process.tells_whose |= running.parser.was_told();
                 self.over(running, (process, debt), &result, opened).await
             }

@@ -2,15 +2,15 @@
 //!
 //! Owns: the state machine from lines to events. No I/O; no line makes it panic, and what it does not know it leaves out.
 
-use fleet_a2a::ext::{Decision, PermissionRequest, Refusal};
+use fleet_a2a::ext::{Decision, PermissionRequest, Refusal, Usage};
 use serde_json::Value;
 
 use super::outcome::Known;
 use super::usage::Meter;
+use super::whose::Whose;
+use super::words::{bounded, result_text, retry, text};
 use crate::adapter::AdapterEvent;
 
-/// Bytes of a tool's result, or of a subagent's words, that are told on; a reader wants the gist, and the agent has the whole.
-const MAX_RESULT_BYTES: usize = 16 * 1024;
 /// Notes about lines that are not JSON, before they are ignored.
 const BAD_LINE_NOTES: u32 = 3;
 /// Characters shown of such a line.
@@ -43,18 +43,6 @@ pub(super) enum Said {
     },
     /// The turn is over: the result line.
     Result(Value),
-}
-
-/// For whom the lines are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Whose {
-    /// For the turn, though the process has not said so.
-    #[default]
-    Turn,
-    /// For nobody, until it says that it has begun with the turn's message.
-    NotYet,
-    /// For the turn; it has said so.
-    Told,
 }
 
 /// A permission it waits for.
@@ -96,8 +84,8 @@ impl Ask {
 #[derive(Debug, Default)]
 pub(super) struct Parser {
     meter: Meter,
-    /// What the process cost before this turn, as its last result said.
-    cost_before: Option<f64>,
+    /// What the process spent before this turn, as its last result said.
+    spent_before: Usage,
     session: String,
     /// The message whose pieces were streamed last.
     streamed: String,
@@ -107,7 +95,6 @@ pub(super) struct Parser {
     last_text: String,
     /// The CLI's word for what was wrong, in its last message.
     error: String,
-    message: String,
     whose: Whose,
     bad_lines: u32,
     refused: Vec<(String, Refusal)>,
@@ -122,27 +109,21 @@ impl Parser {
         }
     }
 
-    /// The process has cost so much before this turn.
-    pub(super) fn after(mut self, cost_usd: Option<f64>) -> Self {
-        self.cost_before = cost_usd;
+    /// The process has spent so much before this turn.
+    pub(super) fn after(mut self, spent: Usage) -> Self {
+        self.spent_before = spent;
         self
     }
 
-    /// The turn's message has this name.
-    pub(super) fn on(mut self, message: &str) -> Self {
-        message.clone_into(&mut self.message);
-        self
-    }
-
-    /// The process will say when it begins with the turn's message: what comes before is work of its own.
-    pub(super) fn waiting(mut self) -> Self {
-        self.whose = Whose::NotYet;
+    /// The lines are for a turn as far as this says so.
+    pub(super) fn for_turn(mut self, whose: Whose) -> Self {
+        self.whose = whose;
         self
     }
 
     /// Whether the process said that it works on the turn's message.
     pub(super) fn was_told(&self) -> bool {
-        self.whose == Whose::Told
+        self.whose.was_told()
     }
 
     /// What is known for judging the end.
@@ -180,8 +161,8 @@ impl Parser {
         let Ok(value) = serde_json::from_str::<Value>(line) else {
             return self.bad_line(line);
         };
-        self.listen_whose(&value);
-        if self.whose == Whose::NotYet || self.is_of_no_turn(&value) {
+        self.whose.hear(&value);
+        if self.whose.is_own_work(&value) {
             return self.unasked(&value);
         }
         let mut said = Vec::new();
@@ -198,28 +179,6 @@ impl Parser {
             _ => {}
         }
         said
-    }
-
-    /// The process says how far it is with the turn's message. One that resumes a session may do something else first, such as
-    /// noting that a background task of the last process is gone.
-    fn listen_whose(&mut self, value: &Value) {
-        if value["type"] != "command_lifecycle" || text(&value["command_uuid"]) != self.message {
-            return;
-        }
-        match (text(&value["state"]), self.whose) {
-            ("queued", Whose::Turn) => self.whose = Whose::NotYet,
-            ("started", _) => self.whose = Whose::Told,
-            (_, Whose::Turn | Whose::NotYet | Whose::Told) => {}
-        }
-    }
-
-    /// A success without any turn of the model answers nothing.
-    fn is_of_no_turn(&self, value: &Value) -> bool {
-        value["type"] == "result"
-            && self.whose == Whose::Turn
-            && value["num_turns"] == 0
-            && value["is_error"] == false
-            && text(&value["result"]).is_empty()
     }
 
     /// What a process does of its own before it takes up the message: it is paid for, and nobody is asked about it.
@@ -368,7 +327,7 @@ impl Parser {
     }
 
     fn result(&mut self, value: Value, said: &mut Vec<Said>) {
-        let usage = self.meter.finish(&value, self.cost_before);
+        let usage = self.meter.finish(&value, self.spent_before);
         said.push(Said::Event(AdapterEvent::Usage(usage)));
         for denial in value["permission_denials"].as_array().into_iter().flatten() {
             self.denied(denial);
@@ -398,10 +357,6 @@ impl Parser {
     }
 }
 
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
 fn user(value: &Value, said: &mut Vec<Said>) {
     for block in value["message"]["content"].as_array().into_iter().flatten() {
         if block["type"] == "tool_result" {
@@ -412,31 +367,6 @@ fn user(value: &Value, said: &mut Vec<Said>) {
             }));
         }
     }
-}
-
-/// A tool's result: a string, or blocks of which the text ones count. What is over the bound is named.
-fn result_text(content: &Value) -> String {
-    let whole = match content {
-        Value::Array(blocks) => {
-            let texts: Vec<&str> = blocks
-                .iter()
-                .filter_map(|block| block["text"].as_str())
-                .collect();
-            texts.join("\n")
-        }
-        other => text(other).to_owned(),
-    };
-    bounded(whole)
-}
-
-fn bounded(mut whole: String) -> String {
-    if whole.len() > MAX_RESULT_BYTES {
-        let kept = whole.floor_char_boundary(MAX_RESULT_BYTES);
-        let more = whole.len() - kept;
-        whole.truncate(kept);
-        whole.push_str(&format!("\n[{more} further bytes are not shown]"));
-    }
-    whole
 }
 
 fn control_request(value: &Value) -> Option<Said> {
@@ -462,28 +392,4 @@ fn control_request(value: &Value) -> Option<Said> {
             .cloned()
             .unwrap_or_default(),
     }))
-}
-
-fn retry(value: &Value) -> AdapterEvent {
-    let number = |name: &str| {
-        value[name]
-            .as_u64()
-            .and_then(|n| u32::try_from(n).ok())
-            .unwrap_or(0)
-    };
-    let status = value["error_status"].as_u64();
-    let error = match text(&value["error"]) {
-        "" => "no reason given",
-        error => error,
-    };
-    let what = match status {
-        Some(status) => format!("the model's API answered {status} ({error})"),
-        None => format!("the model's API could not be asked ({error})"),
-    };
-    let seconds = value["retry_delay_ms"].as_f64().unwrap_or(0.0) / 1_000.0;
-    AdapterEvent::Retry {
-        attempt: number("attempt"),
-        max_attempts: number("max_retries"),
-        text: format!("{what}; next try in {seconds:.1} s"),
-    }
 }

@@ -67,7 +67,7 @@ impl Input {
     }
 
     /// Whether a dead CLI certainly read nothing of what was written from `place` on: it is in the pipe still, all of it.
-    pub(super) async fn is_unread_from(mut self, place: Place) -> bool {
+    pub(super) async fn left_unread(mut self, place: Place) -> bool {
         let Some(pipe) = self.pipe.take() else {
             return false;
         };
@@ -124,7 +124,7 @@ mod tests {
         let place = input.here();
         input.write("x".repeat(300_000));
         stop(&mut child, &[]).await;
-        assert!(input.is_unread_from(place).await);
+        assert!(input.left_unread(place).await);
 
         let (mut child, mut input, dir) = start("head -c 7 > got; exec sleep 600");
         input.write("first\n".to_owned());
@@ -138,6 +138,6 @@ mod tests {
         .await
         .unwrap();
         stop(&mut child, &[]).await;
-        assert!(!input.is_unread_from(place).await);
+        assert!(!input.left_unread(place).await);
     }
 }

@@ -18,7 +18,9 @@ mod run;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod whose;
 mod wire;
+mod words;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -42,9 +44,9 @@ pub const INSTALL_REMEDY: &str = "npm install -g @anthropic-ai/claude-code";
 /// What mends one that is too old.
 const UPDATE_REMEDY: &str = "run `claude update`, or npm install -g @anthropic-ai/claude-code";
 
-/// The oldest that passes the tests of this adapter (measured with `FLEET_TEST_CLAUDE`). 2.1.105 leaves calls of the model
-/// that it makes beside a turn out of the turn's figures; 2.1.0 does not say why a turn ended, nor in time which session is
-/// unknown; 1.0.60 does not start with these switches at all.
+/// The oldest that passes the tests of this adapter (measured with `FLEET_TEST_CLAUDE`), but for the words of subagents, which
+/// it keeps to itself. 2.1.105 left calls of the model that it makes beside a turn out of the turn's figures; 2.1.0 does not say
+/// why a turn ended, nor in time which session is unknown; 1.0.60 does not start with these switches at all.
 const OLDEST_VERSION: &str = "2.1.120";
 /// The one whose output the recordings hold and that the tests drive.
 const TESTED_VERSION: &str = "2.1.329";

@@ -7,6 +7,7 @@ use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use fleet_a2a::ext::Usage;
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tokio::process::{ChildStderr, ChildStdout};
@@ -51,8 +52,8 @@ pub(super) struct Process {
     errors: Errors,
     spawner: Spawner,
     session: String,
-    /// What its turns cost so far, as its last result says.
-    pub(super) cost_usd: Option<f64>,
+    /// What it spent so far, as its last result says.
+    pub(super) spent: Usage,
     /// It says which message a turn is for.
     pub(super) tells_whose: bool,
     /// One of the processes that may be there at a time.
@@ -95,7 +96,7 @@ impl Process {
             errors: Errors::start(stderr),
             spawner,
             session: session.to_owned(),
-            cost_usd: None,
+            spent: Usage::default(),
             tells_whose: false,
             _place: place,
         })
@@ -183,7 +184,7 @@ impl Process {
         };
         self.errors.drain().await;
         let last_words = self.errors.text();
-        let unread = self.input.is_unread_from(place).await;
+        let unread = self.input.left_unread(place).await;
         bury(&self.spawner).await;
         Autopsy {
             session: self.session,

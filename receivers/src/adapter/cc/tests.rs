@@ -1,9 +1,16 @@
 //! The cc adapter over recorded lines, over any lines, and with the real Claude Code.
 
-mod questions;
+mod failures;
+#[cfg(target_os = "linux")]
+mod leftovers;
+#[cfg(target_os = "linux")]
+mod processes;
 mod real;
 mod recorded;
+#[cfg(target_os = "linux")]
+mod said;
 mod scene;
+#[cfg(target_os = "linux")]
 mod warm;
 
 use std::path::Path;

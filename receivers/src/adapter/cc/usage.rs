@@ -45,21 +45,22 @@ impl Meter {
 
     /// The process worked of its own, and this is the result.
     pub(super) fn unasked(&mut self, result: &Value) {
-        let spent = figures(&result["usage"]).max(by_model(result));
+        let spent = figures(&result["usage"]).max(by_model(&result[BY_MODEL]));
         self.unasked = sum(self.unasked, spent);
     }
 
     /// The total of a turn whose result is this line: the largest of what was metered and what the line says twice. It counts calls
-    /// that were never streamed, and the model figures those of subagents. A process that does not give its turns' own cost is
-    /// asked for the difference of its total, which begins anew with each process.
-    pub(super) fn finish(&mut self, result: &Value, cost_before: Option<f64>) -> Usage {
+    /// that were never streamed, and the model figures those of subagents. Where a process does not give its turn's own, they are
+    /// the difference of its totals, which begin anew with each process.
+    pub(super) fn finish(&mut self, result: &Value, before: Usage) -> Usage {
         let metered = self.sum_of_calls();
-        let mut said = figures(&result["usage"]).max(by_model(result));
-        if result[BY_MODEL].is_null() {
-            let before = cost_before.unwrap_or(0.0);
-            said.cost_usd = total_cost(result).map(|total| (total - before).max(0.0));
-        }
-        self.tell(metered.max(said))
+        let said = figures(&result["usage"]);
+        let by_model = if result[BY_MODEL].is_null() {
+            difference(process_total(result), before)
+        } else {
+            by_model(&result[BY_MODEL])
+        };
+        self.tell(metered.max(said).max(by_model))
     }
 
     fn sum_of_calls(&self) -> Usage {
@@ -80,18 +81,30 @@ impl Meter {
 /// Where a result gives the turn's own figures.
 const BY_MODEL: &str = "model_usage_since_last_result";
 
-fn by_model(result: &Value) -> Usage {
-    let models = result[BY_MODEL].as_object().into_iter().flatten();
+fn by_model(models: &Value) -> Usage {
+    let models = models.as_object().into_iter().flatten();
     models.fold(Usage::default(), |total, (_, model)| {
         sum(total, model_figures(model))
     })
 }
 
-/// What the process cost so far. It is no turn's own figure.
-pub(super) fn total_cost(result: &Value) -> Option<f64> {
-    result["total_cost_usd"]
-        .as_f64()
-        .filter(|cost| cost.is_finite() && *cost >= 0.0)
+/// What the process spent so far. It is no turn's own figure.
+pub(super) fn process_total(result: &Value) -> Usage {
+    by_model(&result["modelUsage"])
+}
+
+fn difference(total: Usage, before: Usage) -> Usage {
+    let less = |total: u64, before: u64| total.saturating_sub(before);
+    Usage {
+        input_tokens: less(total.input_tokens, before.input_tokens),
+        output_tokens: less(total.output_tokens, before.output_tokens),
+        cache_read_tokens: less(total.cache_read_tokens, before.cache_read_tokens),
+        cache_write_tokens: less(total.cache_write_tokens, before.cache_write_tokens),
+        cost_usd: total
+            .cost_usd
+            .map(|cost| (cost - before.cost_usd.unwrap_or(0.0)).max(0.0)),
+        ..Usage::default()
+    }
 }
 
 fn count(usage: &Value, name: &str) -> u64 {
@@ -181,7 +194,7 @@ mod tests {
                 "a": { "inputTokens": 100, "outputTokens": 40, "costUSD": 0.001 }, "b": { "outputTokens": 2, "costUSD": 0.002 },
             },
         });
-        let total = meter.finish(&result, Some(8.0));
+        let total = meter.finish(&result, Usage::default());
         assert_eq!(
             (total.input_tokens, total.output_tokens, total.turns),
             (200, 42, 1)
@@ -190,13 +203,20 @@ mod tests {
     }
 
     #[test]
-    fn an_older_process_is_asked_for_the_difference_of_its_total() {
-        let result =
-            json!({ "usage": { "input_tokens": 100, "output_tokens": 40 }, "total_cost_usd": 9.0 });
-        let cost = |before| Meter::default().finish(&result, before).cost_usd.unwrap();
-        assert!((cost(None) - 9.0).abs() < 1e-12);
-        assert!((cost(Some(8.75)) - 0.25).abs() < 1e-12);
-        assert!(cost(Some(10.0)).abs() < 1e-12);
+    fn an_older_process_is_asked_for_the_difference_of_its_totals() {
+        let result = |output: u64, cost: f64| {
+            json!({
+                "usage": { "output_tokens": 40 },
+                "modelUsage": { "a": { "outputTokens": output, "costUSD": cost } },
+            })
+        };
+        let (first, second) = (result(80, 0.5), result(200, 0.75));
+        let spent = Meter::default().finish(&first, Usage::default());
+        assert_eq!((spent.output_tokens, spent.cost_usd), (80, Some(0.5)));
+        let spent = Meter::default().finish(&second, process_total(&first));
+        assert_eq!((spent.output_tokens, spent.cost_usd), (120, Some(0.25)));
+        let spent = Meter::default().finish(&first, process_total(&second));
+        assert_eq!((spent.output_tokens, spent.cost_usd), (40, Some(0.0)));
     }
 
     #[test]
@@ -204,7 +224,7 @@ mod tests {
         let mut meter = Meter::default();
         let result = |output: u64| json!({ "usage": { "output_tokens": output } });
         meter.unasked(&result(5));
-        assert_eq!(meter.finish(&result(7), None).output_tokens, 12);
+        assert_eq!(meter.finish(&result(7), Usage::default()).output_tokens, 12);
     }
 
     proptest! {
