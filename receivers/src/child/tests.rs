@@ -154,7 +154,7 @@ async fn an_orphan_that_dies_after_the_sweep_leaves_no_zombie() {
         .unwrap();
     let pids = written_pids(dir.path(), 1).await;
     assert!(child.wait().await.unwrap().success());
-    assert_eq!(sweep("late-a", Some(&task)).await.survivors, 0);
+    assert_eq!(sweep("late-a", Some(task.as_str())).await.survivors, 0);
     assert!(proc::stat(pids[0]).is_some(), "it outlives the sweep");
     std::fs::write(dir.path().join("go"), "").unwrap();
     all_gone(&pids).await;

@@ -9,8 +9,9 @@ use std::time::Duration;
 use clap::Parser;
 use fleet_testkit::{ModelServer, Options};
 
-/// A scripted model behind the Anthropic Messages API. Keywords in a message choose the answer: PONG WRITE BASH SLEEP
-/// LEAVE BACKGROUND AGENT SLOW THINK HISTORY BIG HANG FAIL400 FAIL401 FAIL429 FAIL500 FAIL529 FAILMID FAILCTX FAILBILL; anything else is echoed.
+/// A scripted model behind the Anthropic Messages API. Keywords in a message choose the answer: PONG WRITE BASH NETBASH MULTI
+/// LOOP SLEEP LEAVE BACKGROUND DFORK SUBAGENT ASK ASKTWO SLOW THINK PONDER HISTORY BIG HANG FAIL400 FAIL401 FAIL429 FAIL500 FAIL529
+/// FAILMID FAILCTX FAILBILL; anything else is echoed.
 #[derive(Debug, Parser)]
 #[command(name = "model-server")]
 struct Arguments {

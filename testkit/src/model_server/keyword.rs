@@ -18,6 +18,8 @@ pub enum Keyword {
     Ask,
     /// Asks two questions at once, the second with several answers, then says what it was told.
     AskTwo,
+    /// Runs a command that leaves another behind, in a session of its own, then answers.
+    Leave,
     /// Leaves a short command running in the background, then answers.
     Background,
     /// Runs a command that writes beside the repo, then answers.
@@ -66,7 +68,7 @@ pub enum Keyword {
 
 impl Keyword {
     /// In the order in which they are looked for.
-    const ALL: [(&'static str, Self); 27] = [
+    const ALL: [(&'static str, Self); 28] = [
         ("FAIL400", Self::Fail400),
         ("FAIL401", Self::Fail401),
         ("FAIL429", Self::Fail429),
@@ -89,6 +91,7 @@ impl Keyword {
         ("BASH", Self::Bash),
         ("ASKTWO", Self::AskTwo),
         ("ASK", Self::Ask),
+        ("LEAVE", Self::Leave),
         ("BACKGROUND", Self::Background),
         ("SLEEP", Self::Sleep),
         ("SLOW", Self::Slow),

@@ -7,84 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// A word in the last message of the user that chooses the answer. Anything else is echoed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Keyword {
-    /// Answers `PONG`.
-    Pong,
-    /// Writes `hello.txt` with the file tool, then answers.
-    Write,
-    /// Runs a short command in the repo, then answers.
-    Bash,
-    /// Runs a command that never ends.
-    Sleep,
-    /// Runs a command that leaves another behind, in a session of its own, then answers.
-    Leave,
-    /// Leaves a short command running in the background, then answers.
-    Background,
-    /// Has a subagent answer `PONG inside`, then answers.
-    Agent,
-    /// 40 tokens, one at a time.
-    Slow,
-    /// Thinks, then answers.
-    Think,
-    /// Says how many messages of the user it saw.
-    History,
-    /// Answers the size of the prompt.
-    Big,
-    /// Never answers.
-    Hang,
-    /// HTTP 400.
-    Fail400,
-    /// HTTP 401.
-    Fail401,
-    /// HTTP 429.
-    Fail429,
-    /// HTTP 500.
-    Fail500,
-    /// HTTP 529.
-    Fail529,
-    /// A stream that breaks; without streaming it answers.
-    FailMid,
-    /// The prompt is too long.
-    FailCtx,
-    /// No credit.
-    FailBill,
-}
-
-impl Keyword {
-    /// In the order in which they are looked for.
-    const ALL: [(&'static str, Self); 20] = [
-        ("FAIL400", Self::Fail400),
-        ("FAIL401", Self::Fail401),
-        ("FAIL429", Self::Fail429),
-        ("FAIL500", Self::Fail500),
-        ("FAIL529", Self::Fail529),
-        ("FAILMID", Self::FailMid),
-        ("FAILCTX", Self::FailCtx),
-        ("FAILBILL", Self::FailBill),
-        ("HISTORY", Self::History),
-        ("THINK", Self::Think),
-        ("WRITE", Self::Write),
-        ("BASH", Self::Bash),
-        ("SLEEP", Self::Sleep),
-        ("LEAVE", Self::Leave),
-        ("BACKGROUND", Self::Background),
-        ("AGENT", Self::Agent),
-        ("SLOW", Self::Slow),
-        ("PONG", Self::Pong),
-        ("HANG", Self::Hang),
-        ("BIG", Self::Big),
-    ];
-
-    fn find(text: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(word, _)| text.contains(word))
-            .map(|(_, keyword)| *keyword)
-    }
-}
+use super::Keyword;
 
 /// What is answered.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -215,12 +138,23 @@ pub(super) fn decide(read: &Read, stage: Stage<'_>) -> Action {
 fn answer(keyword: Keyword, read: &Read, stage: Stage<'_>) -> Action {
     let last = read.users.last().map_or("", String::as_str);
     match keyword {
-        Keyword::Write
-        | Keyword::Bash
-        | Keyword::Sleep
-        | Keyword::Leave
-        | Keyword::Background
-        | Keyword::Agent => tool(keyword, read, repo),
+        Keyword::Write => call(read, 1, write(stage.repo)),
+        Keyword::Bash => call(read, 1, shell(SHORT)),
+        Keyword::Ask => ask(read, json!([colour()])),
+        Keyword::AskTwo => ask(read, json!([colour(), sizes()])),
+        Keyword::Leave => call(read, 1, shell(LEAVE)),
+        Keyword::Background => call(read, 1, background()),
+        Keyword::Multi => call(read, 3, shell(SHORT)),
+        Keyword::Loop => call(read, 50, shell(SHORT)),
+        Keyword::NetBash => call(read, 1, shell("touch ../outside.txt")),
+        Keyword::Sleep => call(read, 1, shell("tail -f /dev/null")),
+        Keyword::DFork => call(read, 1, shell(DFORK)),
+        Keyword::SubAgent => call(read, 1, delegate(read)),
+        Keyword::Script => {
+            let ended = || Action::Text("THE SCRIPT IS OVER".to_owned());
+            let next = stage.script.get(read.tool_results).cloned();
+            next.map_or_else(ended, |action| offered(read, action))
+        }
         Keyword::Slow => {
             let words: Vec<String> = (0..40).map(|n| format!("token{n:02}")).collect();
             Action::Slow(words.join(" "))
@@ -252,6 +186,9 @@ const SHORT: &str = "echo tool-output-123; touch bash.txt";
 const DFORK: &str = "(setsid sh -c 'trap \"\" TERM HUP INT; while :; do tail -f /dev/null; done' </dev/null >/dev/null 2>&1 &); \
                      tail -f /dev/null";
 
+/// Leaves a process in a session of its own, and is soon over.
+const LEAVE: &str = "setsid sleep 600 </dev/null >/dev/null 2>&1 & touch left.txt";
+
 /// Calls a tool so many times, then says so.
 fn call(read: &Read, times: usize, (name, input): (&str, Value)) -> Action {
     if read.tool_results >= times {
@@ -261,34 +198,41 @@ fn call(read: &Read, times: usize, (name, input): (&str, Value)) -> Action {
     offered(read, Action::Tool { name, input })
 }
 
-/// The names that a tool goes by, and what it is called with.
-fn call(keyword: Keyword, repo: &Path) -> (&'static [&'static str], Value) {
-    let shell =
-        |command: &str| json!({ "command": command, "description": "run a scripted command" });
-    match keyword {
-        Keyword::Write => {
-            let content = "hello from the model server\n";
-            let input = json!({ "file_path": repo.join("hello.txt"), "content": content });
-            (&["Write"], input)
-        }
-        Keyword::Agent => {
-            let input = json!({
-                "description": "a scripted errand", "prompt": "PONG inside", "subagent_type": "general-purpose",
-            });
-            (&["Task", "Agent"], input)
-        }
-        Keyword::Background => {
-            let mut input = shell("sleep 1; echo background-done");
-            input["run_in_background"] = Value::from(true);
-            (&["Bash"], input)
-        }
-        Keyword::Sleep => (&["Bash"], shell("tail -f /dev/null")),
-        Keyword::Leave => {
-            let command = "setsid sleep 600 </dev/null >/dev/null 2>&1 & touch left.txt";
-            (&["Bash"], shell(command))
-        }
-        // The others call no tool.
-        _ => (&["Bash"], shell("echo tool-output-123; touch bash.txt")),
+fn write(repo: &Path) -> (&'static str, Value) {
+    let path = repo.join("hello.txt");
+    let content = "hello from the model server\n";
+    ("Write", json!({ "file_path": path, "content": content }))
+}
+
+fn shell(command: &str) -> (&'static str, Value) {
+    let input = json!({ "command": command, "description": "run a scripted command" });
+    ("Bash", input)
+}
+
+fn delegate(read: &Read) -> (&'static str, Value) {
+    // The tool has had two names.
+    let name = if read.tools.iter().any(|tool| tool == "Task") {
+        "Task"
+    } else {
+        "Agent"
+    };
+    let input = json!({
+        "description": "a scripted agent", "prompt": "PONG, from below", "subagent_type": "general-purpose",
+        "run_in_background": false,
+    });
+    (name, input)
+}
+
+fn background() -> (&'static str, Value) {
+    let (name, mut input) = shell("sleep 1; echo background-done");
+    input["run_in_background"] = Value::from(true);
+    (name, input)
+}
+
+/// Puts questions to the person, then says what came back.
+fn ask(read: &Read, questions: Value) -> Action {
+    if read.tool_results > 0 {
+        return Action::Text(format!("TOLD: {}", read.last_result));
     }
     call(
         read,
@@ -349,6 +293,10 @@ fn failure(keyword: Keyword) -> Option<Action> {
         | Keyword::Multi
         | Keyword::Loop
         | Keyword::Sleep
+        | Keyword::DFork
+        | Keyword::SubAgent
+        | Keyword::Ask
+        | Keyword::AskTwo
         | Keyword::Leave
         | Keyword::Background
         | Keyword::Script

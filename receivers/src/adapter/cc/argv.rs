@@ -90,7 +90,9 @@ pub(super) fn argv(
     }
     let (mode, without) = switches(adapter.permissions, grants);
     flag("--permission-mode", mode);
-    flag("--disallowedTools", &without);
+    if let Some(without) = without {
+        flag("--disallowedTools", without);
+    }
     if adapter.forwards_subagents() {
         argv.push("--forward-subagent-text".to_owned());
     }

@@ -6,6 +6,7 @@ use fleet_a2a::ext::{Decision, PermissionRequest, Refusal, Usage};
 use serde_json::Value;
 
 use super::outcome::Known;
+use super::question;
 use super::usage::Meter;
 use super::whose::Whose;
 use super::words::{bounded, result_text, retry, text};

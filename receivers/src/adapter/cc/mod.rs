@@ -13,6 +13,7 @@ mod outcome;
 mod pool;
 mod probe;
 mod process;
+mod question;
 mod reason;
 mod run;
 #[cfg(test)]

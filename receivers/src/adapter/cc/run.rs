@@ -7,14 +7,14 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use fleet_a2a::ContextId;
-use fleet_a2a::ext::Decision;
-use fleet_a2a::ext::Ruling;
+use fleet_a2a::ext::{Decision, Ruling};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::events::{Ask, Parser, Said};
 use super::input::Input;
 use super::process::{DRAIN, MAX_LINE_BYTES, Process};
+use super::question::{self, Course};
 use super::{CcAdapter, grants, wire};
 use crate::adapter::{AdapterEvent, TurnCommand, TurnIo};
 use crate::child::{Line, Moment};
@@ -59,8 +59,8 @@ pub(super) async fn read(
             // In this order: what was said is read before a time that has run out counts.
             biased;
             command = io.commands.recv(), if heard => match command {
-                Some(TurnCommand::Answer { request_id, decision, reason }) => {
-                    running.answer(&request_id, (decision, reason), &mut process.input);
+                Some(TurnCommand::Answer { request_id, decision, reason, answers }) => {
+                    running.answer(&request_id, Ruling { decision, reason, answers }, &mut process.input);
                 }
                 Some(TurnCommand::Interrupt) => {
                     running.interrupted = true;
@@ -146,7 +146,7 @@ impl<'a> Running<'a> {
         None
     }
 
-    async fn asked(&mut self, ask: Ask, io: &TurnIo, writer: &Writer) {
+    async fn asked(&mut self, ask: Ask, io: &TurnIo, writer: &mut Input) {
         let grants = self.adapter.grants.of(self.context);
         match question::course(&ask, self.adapter.permissions, &grants) {
             Course::Granted => writer.write(wire::allow(&ask, &[])),
@@ -162,13 +162,8 @@ impl<'a> Running<'a> {
     }
 
     /// Passes on a person's answer; one to a request that it no longer waits for is too late to matter.
-    fn answer(
-        &mut self,
-        request_id: &str,
-        (decision, reason): (Decision, Option<String>),
-        writer: &mut Input,
-    ) {
-        let Some(ask) = self.asks.remove(request_id) else {
+    fn answer(&mut self, request_id: &str, ruling: Ruling, writer: &mut Input) {
+        let Some(mut ask) = self.asks.remove(request_id) else {
             return;
         };
         match ruling.decision {

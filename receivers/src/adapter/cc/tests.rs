@@ -5,6 +5,7 @@ mod failures;
 mod leftovers;
 #[cfg(target_os = "linux")]
 mod processes;
+mod questions;
 mod real;
 mod recorded;
 #[cfg(target_os = "linux")]

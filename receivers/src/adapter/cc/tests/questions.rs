@@ -3,7 +3,7 @@
 use fleet_a2a::ContextId;
 use fleet_a2a::ext::{Chosen, Decision, Ruling};
 
-use super::real::{Scene, reply};
+use super::scene::{Scene, reply};
 use crate::adapter::SessionState;
 use crate::config::Permissions;
 

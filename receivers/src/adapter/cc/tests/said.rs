@@ -15,7 +15,7 @@ async fn a_subagent_is_heard_and_is_no_part_of_the_reply() {
     };
     scene.adapter.probe().await;
     let (events, end) = scene
-        .run(&ContextId::mint(), SessionState::New, "AGENT")
+        .run(&ContextId::mint(), SessionState::New, "SUBAGENT")
         .await;
     assert_eq!(reply(&end), "DONE after the tool");
     assert_eq!(asks(&events), 0);

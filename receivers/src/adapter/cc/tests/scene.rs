@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fleet_a2a::contract::{Contract, ReplyTo};
-use fleet_a2a::ext::{Decision, Usage};
+use fleet_a2a::ext::{Decision, Question, Ruling, Usage};
 use fleet_a2a::{ContextId, MessageId, TaskId};
 use fleet_testkit::{ModelServer, Options, claude};
 use tokio::sync::mpsc;
@@ -174,6 +174,12 @@ impl Running {
     }
 
     pub(super) async fn answer_ask(&mut self, decision: Decision, reason: Option<&str>) {
+        let ruling = Ruling::plain(decision, reason.map(str::to_owned));
+        self.rule(ruling).await;
+    }
+
+    /// Answers what is asked next; gives the questions.
+    pub(super) async fn rule(&mut self, ruling: Ruling) -> Vec<Question> {
         let request = self
             .until(|event| match event {
                 AdapterEvent::Permission(request) => Some(request.clone()),
@@ -182,10 +188,12 @@ impl Running {
             .await;
         let answer = TurnCommand::Answer {
             request_id: request.request_id,
-            decision,
-            reason: reason.map(str::to_owned),
+            decision: ruling.decision,
+            reason: ruling.reason,
+            answers: ruling.answers,
         };
         self.commands.send(answer).await.unwrap();
+        request.questions
     }
 
     pub(super) async fn finish(mut self) -> (Vec<AdapterEvent>, TurnEnd) {
