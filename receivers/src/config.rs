@@ -13,6 +13,9 @@ use crate::Mode;
 /// a waiting process saves its start only (0.4 s of Claude Code), and holds 250 MB for it.
 pub const DEFAULT_WARM_IDLE_S: u32 = 300;
 
+/// The fleet of a receiver that a person started by hand, with no daemon to look after it.
+pub const BY_HAND: &str = "serve";
+
 /// What `DIR/receiver.toml` says. Unknown keys are refused, so that a typing error is not a silent default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

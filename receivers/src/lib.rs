@@ -9,6 +9,7 @@ pub mod adapter;
 pub mod child;
 pub mod config;
 pub mod folder;
+pub mod harness;
 mod mode;
 mod registry;
 mod serve;

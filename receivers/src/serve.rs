@@ -21,6 +21,7 @@ use crate::adapter::{Adapter, BuildError, build};
 use crate::child::{self, ChildEnv};
 use crate::config::ReceiverConfig;
 use crate::folder::{self, FolderError, Identity};
+use crate::harness::Guard;
 use crate::registry::{self, Pulse, Registry, Shared, WorkLoop};
 use crate::server::{self, AgentState, App, AppParts};
 use crate::store::{Store, StoreError};
@@ -160,6 +161,7 @@ pub async fn serve_with(
         kill: stop.kill.child_token(),
         doubt: Notify::new(),
         pulse: Pulse::new(),
+        guard: Guard::new(dir, &config),
         config,
         env,
     });

@@ -106,6 +106,8 @@ pub enum EndReason {
     AgentError,
     /// FAILED: the agent has no valid login.
     Unauthenticated,
+    /// FAILED before it began: the agent settings of the repo are not those that a person accepted.
+    Untrusted,
 }
 
 /// What an agent wants to do and may not do unasked, or what it asks a person.

@@ -8,10 +8,9 @@ mod build;
 pub mod cc;
 pub mod echo;
 pub mod exec;
-mod versions;
+pub mod versions;
 
 pub use build::{BuildError, build, is_built};
-pub use versions::{CliVersions, versions};
 
 use std::future::Future;
 use std::pin::Pin;

@@ -2,18 +2,53 @@
 //!
 //! Owns: the form and the comparison. Does not own: the figures (each adapter measures its own), nor asking a CLI for its version.
 
-use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 use super::cc;
 use crate::Mode;
 
 /// The versions of a CLI that matter to people: the oldest that an adapter can drive, and the one that its tests drive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CliVersions {
     /// Anything older is refused, with the command that mends it.
     pub oldest: &'static str,
     /// What newer ones do is not known, and likely the same.
     pub tested: &'static str,
+    /// What brings a newer one.
+    pub update: &'static str,
+}
+
+/// How a version compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// It is the tested one.
+    Tested,
+    /// Between the oldest supported and the tested one.
+    Older,
+    /// Newer than the tested one.
+    Newer,
+    /// Older than what is supported.
+    TooOld,
+    /// It has no form that can be compared.
+    Unclear,
+}
+
+impl CliVersions {
+    /// Compares a version, number by number; what follows the numbers does not count.
+    #[must_use]
+    pub fn fit(&self, version: &str) -> Fit {
+        let (Some(given), Some(tested), Some(oldest)) =
+            (numbers(version), numbers(self.tested), numbers(self.oldest))
+        else {
+            return Fit::Unclear;
+        };
+        match (given.cmp(&tested), given.cmp(&oldest)) {
+            (Ordering::Equal, _) => Fit::Tested,
+            (Ordering::Greater, _) => Fit::Newer,
+            (Ordering::Less, Ordering::Less) => Fit::TooOld,
+            (Ordering::Less, Ordering::Equal | Ordering::Greater) => Fit::Older,
+        }
+    }
 }
 
 /// Those of a mode; `None` where there is no CLI whose version matters.
@@ -48,7 +83,39 @@ fn numbers(version: &str) -> Option<[u64; 3]> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const CLI: CliVersions = CliVersions {
+        tested: "2.1.329",
+        oldest: "2.0.10",
+        update: "",
+    };
+
+    #[test]
+    fn a_version_fits_by_its_numbers() {
+        assert_eq!(CLI.fit("2.1.329"), Fit::Tested);
+        assert_eq!(CLI.fit("2.1.1000"), Fit::Newer);
+        assert_eq!(CLI.fit("2.1.33"), Fit::Older);
+        assert_eq!(CLI.fit("2.0.9"), Fit::TooOld);
+        assert_eq!(CLI.fit("2.0.10-beta"), Fit::Older);
+        assert_eq!(CLI.fit("newest"), Fit::Unclear);
+        assert_eq!(CLI.fit("2"), Fit::Unclear);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_judged(text in "\\PC{0,40}") {
+            let _ = CLI.fit(&text);
+        }
+
+        #[test]
+        fn a_larger_number_is_never_older(a in 0_u64..5000, b in 0_u64..5000) {
+            let of = |n: u64| format!("1.0.{n}");
+            prop_assert!(!is_older(&of(a.max(b)), &of(a.min(b))));
+        }
+    }
 
     #[test]
     fn versions_are_compared_as_numbers() {

@@ -60,4 +60,6 @@ pub enum ReadinessWord {
     Outdated,
     /// The CLI is there and has no login.
     Unauthenticated,
+    /// The agent settings of the repo are not those that were accepted.
+    Untrusted,
 }

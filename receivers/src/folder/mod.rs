@@ -23,6 +23,7 @@ pub(crate) use lock::lock;
 pub use lock::{is_served, is_server};
 
 use crate::config::ReceiverConfig;
+use crate::harness::accept_first;
 
 /// The configuration, [`ReceiverConfig`] as TOML.
 pub const CONFIG_FILE: &str = "receiver.toml";
@@ -82,7 +83,8 @@ pub fn path(dir: &Path, name: &str) -> PathBuf {
     dir.join(name)
 }
 
-/// Writes the folder: creates it with mode 0700 and replaces `receiver.toml` and `token` one by one, each atomically.
+/// Writes the folder: creates it with mode 0700 and replaces `receiver.toml` and `token` one by one, each atomically. The first
+/// time on a repo, the agent settings that stand there are accepted.
 ///
 /// # Errors
 /// [`FolderError`] when the system refuses, or the configuration cannot be written as TOML.
@@ -92,6 +94,7 @@ pub fn write(dir: &Path, config: &ReceiverConfig, token: &Secret) -> Result<(), 
         path: path(dir, CONFIG_FILE),
         detail: error.to_string(),
     })?;
+    accept_first(dir, config)?;
     write_private(dir, TOKEN_FILE, token.expose().as_bytes())?;
     write_private(dir, CONFIG_FILE, text.as_bytes())
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use fleet_a2a::clock::now_ms;
 use fleet_a2a::contract::fold;
-use fleet_a2a::ext::EndReason;
+use fleet_a2a::ext::{EndReason, Usage};
 use fleet_a2a::{ContextId, MessageId, TaskId};
 use futures::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
@@ -26,6 +26,7 @@ use super::timer::Timer;
 use crate::adapter::{
     AdapterEvent, COMMAND_QUEUE, EVENT_QUEUE, SessionState, Turn, TurnCommand, TurnIo,
 };
+use crate::harness::Verdict;
 use crate::store::{StoreError, StoredMessage, TaskRow, TaskState};
 
 /// Tries to write an end. A full disk may have room again soon; if not, the next start ends the task as interrupted.
@@ -129,10 +130,7 @@ pub(crate) async fn drive(job: Job) {
     }
     match driver.wait(&mut control).await {
         // WORKING is committed before the agent hears anything.
-        Waited::Go(_place) => match driver.log.begin(driver.machine.usage()).await {
-            Ok(()) => driver.work(&mut control, &work, prompt).await,
-            Err(error) => driver.finish(cannot_store(&error)).await,
-        },
+        Waited::Go(_place) => driver.begin(&mut control, &work, prompt).await,
         Waited::End(end) => driver.finish(*end).await,
         Waited::Leave => {}
     }
@@ -146,6 +144,17 @@ enum Waited {
 }
 
 impl Driver {
+    /// Begins a turn that waited, if the agent settings may be used as they stand by now.
+    async fn begin(&mut self, control: &mut mpsc::Receiver<Control>, work: &Work, prompt: String) {
+        if let Verdict::Refused { detail, remedy } = self.shared.guard.verdict().await {
+            return self.finish_unbegun(untrusted(&detail, &remedy)).await;
+        }
+        match self.log.begin(self.machine.usage()).await {
+            Ok(()) => self.work(control, work, prompt).await,
+            Err(error) => self.finish(cannot_store(&error)).await,
+        }
+    }
+
     async fn wait(&mut self, control: &mut mpsc::Receiver<Control>) -> Waited {
         let shared = Arc::clone(&self.shared);
         let place = Arc::clone(&shared.places).acquire_owned();
@@ -363,6 +372,15 @@ impl Driver {
     /// Writes the end. The first one that is committed wins.
     async fn finish(&mut self, end: End) {
         let spent = self.machine.usage();
+        self.finish_with(end, spent).await;
+    }
+
+    /// The end of a turn whose agent heard nothing: it costs nothing.
+    async fn finish_unbegun(&mut self, end: End) {
+        self.finish_with(end, Usage::default()).await;
+    }
+
+    async fn finish_with(&mut self, end: End, spent: Usage) {
         let add = self.log.ending(&end, TaskState::Working, spent);
         let mut pause = END_RETRY;
         for _ in 0..END_TRIES {
@@ -375,6 +393,16 @@ impl Driver {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
+    }
+}
+
+fn untrusted(detail: &str, remedy: &str) -> End {
+    End {
+        state: TaskState::Failed,
+        reason: Some(EndReason::Untrusted),
+        detail: format!("{detail} What a person can do: {remedy}"),
+        refused: Vec::new(),
+        reply: None,
     }
 }
 

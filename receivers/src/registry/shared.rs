@@ -14,6 +14,7 @@ use super::live::LiveMap;
 use crate::adapter::Adapter;
 use crate::child::{self, ChildEnv, Spawner};
 use crate::config::ReceiverConfig;
+use crate::harness::Guard;
 use crate::store::Store;
 
 /// The parts. Always behind an `Arc`.
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) adapter: Arc<dyn Adapter>,
     pub(crate) config: ReceiverConfig,
+    /// Asked before each turn.
+    pub(crate) guard: Guard,
     /// What the agents' processes get.
     pub(crate) env: ChildEnv,
     /// Turns that may run at a time.

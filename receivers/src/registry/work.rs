@@ -20,6 +20,7 @@ use super::message::{Incoming, Work};
 use super::refused::Refused;
 use super::shared::Shared;
 use super::wire::Wire;
+use crate::harness::Verdict;
 use crate::store::{Accepted, Newcomer, StoreError, TaskRow, TaskState};
 
 /// Messages that may wait to be taken; each waits for one commit.
@@ -135,7 +136,10 @@ impl WorkLoop {
         let wire = Wire::new(task.id.clone(), task.context_id.clone());
         let status = Wire::status(TaskState::Submitted, task.accepted_at_ms);
         let message = serde_json::to_value(&incoming.message).unwrap_or_default();
-        let (start, begun_json) = match Begun::at_once(&self.shared, &mut task, &work) {
+        // One whose settings are not accepted is taken all the same, and ends in its own time.
+        let may_begin = self.shared.guard.verdict().await == Verdict::Accepted;
+        let begun = may_begin.then(|| Begun::at_once(&self.shared, &mut task, &work));
+        let (start, begun_json) = match begun.flatten() {
             Some((begun, event)) => (Start::Begun(begun), Some(event)),
             None => (Start::Waiting, None),
         };

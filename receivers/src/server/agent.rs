@@ -1,14 +1,16 @@
 //! Whether the agent can work, asked again and again while it cannot.
 //!
-//! Owns: the rhythm of the probes. Does not own: the probe (see `adapter`).
+//! Owns: the rhythm of the probes, and what they and the guard add up to. Does not own: the probe (see `adapter`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::App;
 use crate::adapter::{Readiness, ReadinessState};
 use crate::folder::ReadinessWord;
+use crate::harness::Verdict;
 use crate::registry::Shared;
 
 /// Between two probes of an agent that cannot work: soon after somebody installed it or logged in, it shows.
@@ -49,6 +51,34 @@ impl AgentState {
                 }
             },
         }
+    }
+}
+
+/// How the agent stands, as `/health` and `/harness` tell it.
+#[derive(Debug)]
+pub(super) struct Standing {
+    pub(super) cli_version: Option<String>,
+    pub(super) readiness: ReadinessWord,
+    pub(super) detail: String,
+    pub(super) remedy: String,
+}
+
+/// What the last probe said, unless the settings of the repo are not accepted: then nothing runs, whatever else is well.
+pub(super) async fn standing(app: &App) -> Standing {
+    let verdict = app.registry.shared().guard.recent().await;
+    let state = app.agent.borrow().clone();
+    let (readiness, detail, remedy) = match verdict {
+        Verdict::Refused { detail, remedy } => (ReadinessWord::Untrusted, detail, remedy),
+        Verdict::Accepted => {
+            let (word, detail, remedy) = state.verdict();
+            (word, detail.to_owned(), remedy.to_owned())
+        }
+    };
+    Standing {
+        cli_version: state.version(),
+        readiness,
+        detail,
+        remedy,
     }
 }
 

@@ -12,6 +12,7 @@ use fleet_a2a::health::{MAX_NONCE_BYTES, NONCE_PARAM, proof};
 use fleet_a2a::rpc::Fault;
 
 use super::App;
+use super::agent::{Standing, standing};
 use super::reply::{Failed, json_body};
 use crate::folder::Health;
 
@@ -36,7 +37,8 @@ pub(super) async fn health(State(app): State<App>, request: Request) -> Response
         )]))
         .rest();
     }
-    let health = health_of(&app, nonce.as_deref());
+    let standing = standing(&app).await;
+    let health = health_of(&app, standing, nonce.as_deref());
     let status = if health.ok {
         StatusCode::OK
     } else {
@@ -45,11 +47,9 @@ pub(super) async fn health(State(app): State<App>, request: Request) -> Response
     json_body(status, &serde_json::to_value(&health).unwrap_or_default())
 }
 
-fn health_of(app: &App, nonce: Option<&str>) -> Health {
+fn health_of(app: &App, standing: Standing, nonce: Option<&str>) -> Health {
     let shared = app.registry.shared();
     let config = &shared.config;
-    let state = app.agent.borrow().clone();
-    let (readiness, detail, remedy) = state.verdict();
     let age = shared.pulse.age();
     let addr = app.addr.to_string();
     Health {
@@ -60,10 +60,10 @@ fn health_of(app: &App, nonce: Option<&str>) -> Health {
         instance: app.instance.clone(),
         addr: app.addr,
         version: crate::version().to_owned(),
-        cli_version: state.version(),
-        readiness,
-        detail: detail.to_owned(),
-        remedy: remedy.to_owned(),
+        cli_version: standing.cli_version,
+        readiness: standing.readiness,
+        detail: standing.detail,
+        remedy: standing.remedy,
         loop_age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
         open_tasks: app.registry.open_tasks() as u64,
         draining: shared.drain.is_cancelled(),

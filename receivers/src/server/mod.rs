@@ -7,6 +7,7 @@ mod agent;
 mod card;
 mod check;
 mod guard;
+mod harness;
 mod health;
 mod params;
 mod reply;
@@ -93,6 +94,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/message:stream", post(rest::stream))
         .route("/tasks", get(rest::list))
         .route("/tasks/{*rest}", any(rest::task))
+        .route("/harness", get(harness::harness))
         .route("/extendedAgentCard", get(rest::extended_card))
         .fallback(rest::not_found)
         .method_not_allowed_fallback(rest::not_found)

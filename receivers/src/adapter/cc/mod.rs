@@ -26,8 +26,8 @@ mod words;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::adapter::versions::is_older;
-use crate::adapter::{Adapter, BoxFuture, CliVersions, Readiness, Turn, TurnEnd, TurnIo};
+use crate::adapter::versions::{CliVersions, is_older};
+use crate::adapter::{Adapter, BoxFuture, Readiness, Turn, TurnEnd, TurnIo};
 use crate::child::{ChildEnv, Spawner};
 use crate::config::{Permissions, ReceiverConfig};
 
@@ -57,6 +57,7 @@ const FORWARDS_SUBAGENTS: &str = TESTED_VERSION;
 pub(super) const VERSIONS: CliVersions = CliVersions {
     oldest: OLDEST_VERSION,
     tested: TESTED_VERSION,
+    update: UPDATE_REMEDY,
 };
 
 /// Drives Claude Code.
