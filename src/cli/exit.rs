@@ -9,6 +9,8 @@ use crate::domain::{DispatchState, Reason, Verification};
 pub(crate) const DONE: u8 = 0;
 /// The work failed, was rejected, or was canceled by a person.
 pub(crate) const FAILED: u8 = 1;
+/// Nobody has accepted what it would run.
+pub(crate) const UNTRUSTED: u8 = 2;
 /// Refused or stopped by the guard or the budget.
 pub(crate) const REFUSED: u8 = 3;
 /// The peer is unreachable or unauthenticated, or the outcome is unknown.
@@ -40,6 +42,7 @@ fn reason_exit_code(reason: Reason) -> u8 {
     match reason {
         Reason::Canceled | Reason::Interrupted | Reason::AgentError | Reason::Resolved => FAILED,
         Reason::Budget | Reason::Duplicate => REFUSED,
+        Reason::Untrusted => UNTRUSTED,
         Reason::Deadline => DEADLINE,
         Reason::Unauthenticated | Reason::Unreachable => UNREACHABLE,
     }
@@ -69,6 +72,7 @@ mod tests {
             (S::Failed, Some(Reason::Duplicate), None, 3),
             (S::Failed, Some(Reason::Unreachable), None, 4),
             (S::Failed, Some(Reason::Unauthenticated), None, 4),
+            (S::Failed, Some(Reason::Untrusted), None, 2),
             (S::Rejected, None, None, 1),
             (S::Canceled, Some(Reason::Canceled), None, 1),
             (S::Canceled, Some(Reason::Resolved), None, 1),

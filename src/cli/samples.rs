@@ -3,11 +3,13 @@
 use fleet_a2a::contract::ReplyTo;
 use fleet_a2a::ext::{Decision, PermissionRequest, Usage};
 use fleet_receivers::Mode;
+use fleet_receivers::folder::ReadinessWord;
+use fleet_receivers::harness::{Harness, Names};
 use serde_json::json;
 
 use crate::control::{
-    Amounts, BudgetView, DaemonView, DispatchDetail, DispatchView, FleetSnapshot, PeerView,
-    StatusView, TrustView,
+    Amounts, BudgetView, DaemonView, DispatchDetail, DispatchView, FleetSnapshot, HandshakeView,
+    PeerView, StatusView, TrustView,
 };
 use crate::domain::{DispatchState, Health, PeerName, Verification, Window};
 
@@ -143,6 +145,7 @@ fn ours() -> PeerView {
         permissions: Some("ask".to_owned()),
         repo: Some("/home/me/src/app".to_owned()),
         probe_age_s: Some(3),
+        handshake: Some(Box::new(handshake())),
         budget: BudgetView {
             peer: name,
             tokens: Amounts {
@@ -166,6 +169,23 @@ fn ours() -> PeerView {
     }
 }
 
+fn handshake() -> HandshakeView {
+    HandshakeView {
+        login: ReadinessWord::Unauthenticated,
+        settings_accepted: true,
+        settings_hash: "5e77".to_owned(),
+        tested: Some("2.1.329".to_owned()),
+        oldest: Some("2.0.0".to_owned()),
+        harness: Harness {
+            instructions: Names {
+                names: vec!["CLAUDE.md".to_owned()],
+                more: 0,
+            },
+            ..Harness::default()
+        },
+    }
+}
+
 fn foreign() -> PeerView {
     let name = PeerName::new("construct").unwrap();
     PeerView {
@@ -183,6 +203,7 @@ fn foreign() -> PeerView {
         permissions: None,
         repo: None,
         probe_age_s: None,
+        handshake: None,
         budget: BudgetView {
             peer: name,
             tokens: Amounts::default(),

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fleet_a2a::client::Secret;
-use fleet_receivers::config::ReceiverConfig;
+use fleet_receivers::config::{BY_HAND, ReceiverConfig};
 use fleet_receivers::folder::{self, FolderError, Identity};
+use fleet_receivers::harness::{Accepted, Acceptor, Listing};
 use fleet_receivers::{Mode, ServeError};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
@@ -105,7 +106,7 @@ fn write_folder(global: &GlobalArgs, args: &ServeArgs) -> Result<PathBuf, Failur
         ),
     };
     let text = toml::Table::from_iter([
-        ("fleet".to_owned(), "serve".into()),
+        ("fleet".to_owned(), BY_HAND.into()),
         ("peer".to_owned(), name.into()),
         ("receiver_id".to_owned(), receiver_id.into()),
         ("mode".to_owned(), mode.word().into()),
@@ -124,7 +125,13 @@ fn write_folder(global: &GlobalArgs, args: &ServeArgs) -> Result<PathBuf, Failur
         )
     })?;
     config.command.clone_from(&args.command);
-    folder::write(&dir, &config, &token).map_err(|error| cannot_serve(error.into()))?;
+    let written = folder::write(&dir, &config, &token);
+    written.map_err(|error| cannot_serve(error.into()))?;
+    if args.trust {
+        let listing = Listing::read(&config.repo, config.mode);
+        let accepted = Accepted::of(&config, &listing, Acceptor::Person).write(&dir);
+        accepted.map_err(|error| cannot_serve(error.into()))?;
+    }
     Ok(dir)
 }
 

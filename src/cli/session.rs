@@ -109,6 +109,7 @@ pub(crate) fn unexpected(answer: &Answer) -> Failure {
         Answer::Transcripts(_) => "transcripts",
         Answer::Lines(_) => "lines of a transcript",
         Answer::Trust(_) => "what fleet.toml would run",
+        Answer::PeerTrust(_) => "the settings of a repo",
         Answer::Notice(_) => "a notice",
         Answer::Done => "nothing",
         Answer::Failed(_) => "a failure",

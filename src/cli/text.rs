@@ -35,6 +35,7 @@ pub(crate) fn reason_words(reason: Reason) -> &'static str {
         Reason::Interrupted => "the receiver stopped during the turn",
         Reason::AgentError => "the agent failed",
         Reason::Unauthenticated => "a login or another token is wanted",
+        Reason::Untrusted => "the settings of its repo are not accepted",
         Reason::Unreachable => "the peer could not be reached",
         Reason::Duplicate => "the peer is busy with this conversation",
         Reason::Resolved => "a person said so",

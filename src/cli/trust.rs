@@ -1,12 +1,14 @@
-//! `fleet trust`: shows what this fleet.toml would run, and accepts it.
+//! `fleet trust`: shows what this fleet.toml would run, and accepts it; with a peer, the agent settings of its repo.
 //!
 //! Owns: asking the person. An acceptance names the hash that was shown, so that a file which changes while the person
 //! reads is not accepted. Does not own: what trust means, see [`crate::config`].
 
+mod peer;
+
 use std::io;
 
 use super::args::{GlobalArgs, TrustArgs};
-use super::session::{Session, unexpected};
+use super::session::{Session, peer_name, unexpected};
 use super::{CommandResult, exit, output};
 use crate::control::{Answer, Command, TrustView};
 use crate::domain::{ErrorKind, Failure, SafeText};
@@ -14,12 +16,15 @@ use crate::domain::{ErrorKind, Failure, SafeText};
 /// Does `fleet trust`.
 pub(crate) async fn execute(global: &GlobalArgs, args: &TrustArgs) -> CommandResult {
     let session = Session::open(global).await?;
+    if let Some(name) = &args.peer {
+        return peer::execute(global, args, &session, peer_name(name)?).await;
+    }
     let mut view = trust(&session, None).await?;
     if !global.json {
         output::text(&words(&view))?;
     }
     if !view.accepted {
-        if !args.yes && !may_accept(global)? {
+        if !args.yes && !may_accept(global, "fleet trust --yes")? {
             if global.json {
                 output::json(&view)?;
             }
@@ -57,7 +62,7 @@ fn words(view: &TrustView) -> SafeText {
 }
 
 /// Asks; only a person at a terminal can answer.
-fn may_accept(global: &GlobalArgs) -> Result<bool, Failure> {
+fn may_accept(global: &GlobalArgs, without_asking: &str) -> Result<bool, Failure> {
     if global.json || !output::can_ask() {
         return Ok(false);
     }
@@ -67,7 +72,7 @@ fn may_accept(global: &GlobalArgs) -> Result<bool, Failure> {
         Failure::new(
             ErrorKind::Usage,
             format!("Your answer cannot be read: {error}."),
-            "fleet trust --yes",
+            without_asking,
         )
     })?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

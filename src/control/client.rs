@@ -273,6 +273,7 @@ fn starts_receivers(command: &Command) -> bool {
         | Command::Audit { .. }
         | Command::Transcripts { .. }
         | Command::Trust { .. }
+        | Command::TrustPeer { .. }
         | Command::StopDaemon
         | Command::HandOver => false,
     }

@@ -143,6 +143,13 @@ pub enum Command {
         /// Accept the file whose hash is given; anything else is only shown.
         accept: Option<String>,
     },
+    /// The agent settings of a peer's repo; answered by [`Answer::PeerTrust`](super::Answer::PeerTrust).
+    TrustPeer {
+        /// Whose.
+        peer: PeerName,
+        /// Accept those whose hash is given; anything else is only shown.
+        accept: Option<String>,
+    },
     /// Stop the daemon; receivers go on.
     StopDaemon,
     /// Stop the daemon for the newer build that asks; until that has had its time to start, no older one serves the fleet.
@@ -171,7 +178,8 @@ impl Command {
             | Self::ResetBudget { .. }
             | Self::Audit { .. }
             | Self::Transcripts { .. }
-            | Self::Trust { .. } => true,
+            | Self::Trust { .. }
+            | Self::TrustPeer { .. } => true,
             Self::AnswerPermission { .. }
             | Self::Resolve { .. }
             | Self::Restart { .. }

@@ -105,6 +105,9 @@ fn begins_something(command: &Command) -> bool {
         | Command::TopUp { .. }
         | Command::ResetBudget { .. }
         | Command::Trust { accept: Some(_) }
+        | Command::TrustPeer {
+            accept: Some(_), ..
+        }
         | Command::HandOver => true,
         Command::Snapshot { .. }
         | Command::Submit(_)
@@ -121,6 +124,7 @@ fn begins_something(command: &Command) -> bool {
         | Command::Audit { .. }
         | Command::Transcripts { .. }
         | Command::Trust { accept: None }
+        | Command::TrustPeer { accept: None, .. }
         | Command::StopDaemon => false,
     }
 }

@@ -5,6 +5,7 @@
 use fleet_receivers::Mode;
 use serde::{Deserialize, Serialize};
 
+use super::HandshakeView;
 use crate::domain::{Health, PeerName, PeerText, Window};
 
 /// One peer, as `status --json` prints it.
@@ -38,6 +39,8 @@ pub struct PeerView {
     pub repo: Option<String>,
     /// Seconds since the last probe; `None` when there was none.
     pub probe_age_s: Option<u64>,
+    /// What its receiver told; `None` while none runs, and for a foreign peer.
+    pub handshake: Option<Box<HandshakeView>>,
     /// Its budget.
     pub budget: BudgetView,
 }

@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AuditView, BudgetView, Build, Command, DispatchView, FleetSnapshot, Notice, PeerView,
-    StatusView, TranscriptLine, TranscriptView, TrustView,
+    AuditView, BudgetView, Build, Command, DispatchView, FleetSnapshot, Notice, PeerTrustView,
+    PeerView, StatusView, TranscriptLine, TranscriptView, TrustView,
 };
 use crate::domain::Failure;
 
@@ -112,6 +112,8 @@ pub enum Answer {
     Lines(Vec<TranscriptLine>),
     /// What fleet.toml would run.
     Trust(Box<TrustView>),
+    /// The agent settings of a peer's repo.
+    PeerTrust(Box<PeerTrustView>),
     /// Something worth a toast.
     Notice(Notice),
     /// That was all.

@@ -31,6 +31,15 @@ pub trait Peers: Send + Sync + 'static {
         env: &'a ClientEnv,
     ) -> Pin<Box<dyn Future<Output = Result<ReadyPeer, Failure>> + Send + 'a>>;
 
+    /// The peer that has work of ours already, to follow it: also one that must not get new work.
+    fn attached<'a>(
+        &'a self,
+        peer: &'a PeerName,
+        env: &'a ClientEnv,
+    ) -> Pin<Box<dyn Future<Output = Result<ReadyPeer, Failure>> + Send + 'a>> {
+        self.ready(peer, env)
+    }
+
     /// A token may have been rotated, or a receiver restarted: look again before the next attempt.
     fn doubt<'a>(&'a self, peer: &'a PeerName) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 }

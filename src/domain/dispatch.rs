@@ -98,6 +98,8 @@ pub enum Reason {
     AgentError,
     /// The peer or the agent wants a login or another token.
     Unauthenticated,
+    /// The agent settings of the peer's repo are not accepted.
+    Untrusted,
     /// The peer could not be reached.
     Unreachable,
     /// The peer already has a turn on this context.

@@ -92,6 +92,8 @@ pub(crate) enum Purpose {
     ResetBudget(PeerName),
     /// The fleet.toml with this hash is to be accepted.
     Trust { hash: String },
+    /// The agent settings of a peer's repo are to be accepted.
+    TrustSettings(PeerName),
     /// A receiver is to be deployed, started or stopped.
     Receiver { verb: Verb, peer: PeerName },
 }

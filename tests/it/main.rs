@@ -25,6 +25,7 @@ mod fleet;
 mod forged;
 mod guard;
 mod handover;
+mod handshake;
 mod idle;
 mod init;
 mod kill;

@@ -23,7 +23,7 @@ use super::card::endpoint_of_card;
 use super::endpoint::{Endpoint, Secret};
 use super::error::ClientError;
 use super::http::{
-    CALL_TIMEOUT, Client, JSON, MAX_ANSWER_BYTES, Post, SSE, excerpt, is_type, read_body,
+    CALL_TIMEOUT, Client, JSON, MAX_ANSWER_BYTES, Post, SSE, excerpt, headers, is_type, read_body,
 };
 use super::rpc_error::Call;
 use super::stream::{EventStream, PeerEvent};
@@ -86,6 +86,29 @@ impl Client {
                 excerpt: excerpt(&body),
             }),
         }
+    }
+
+    /// GETs an object of ours at `base`/`name` with the token.
+    ///
+    /// # Errors
+    /// [`ClientError`] as the receiver answered, or when the answer is no JSON.
+    pub async fn get_json(
+        &self,
+        endpoint: &Endpoint,
+        base: &Url,
+        name: &str,
+    ) -> Result<Value, ClientError> {
+        let url = below(base, &[name])?;
+        let mut request = reqwest::Request::new(reqwest::Method::GET, url);
+        *request.headers_mut() = headers(endpoint, JSON)?;
+        let response = self.execute(request, CALL_TIMEOUT).await?;
+        if !response.status().is_success() {
+            return Err(error_of(response, Call::Get).await);
+        }
+        let body = read_body(response, MAX_HEALTH_BYTES).await?;
+        serde_json::from_slice(&body).map_err(|_| {
+            ClientError::Protocol(format!("the answer is no JSON: {}", excerpt(&body)))
+        })
     }
 
     /// Sends a message and streams what comes of it. It is sent once; what broke is for the caller to look into.

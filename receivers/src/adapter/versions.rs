@@ -49,6 +49,25 @@ impl CliVersions {
             (Ordering::Less, Ordering::Equal | Ordering::Greater) => Fit::Older,
         }
     }
+
+    /// A version and how it compares, in words.
+    #[must_use]
+    pub fn words(&self, version: &str) -> String {
+        let Self {
+            tested,
+            oldest,
+            update,
+        } = self;
+        match self.fit(version) {
+            Fit::Tested => format!("{version}, the tested one"),
+            Fit::Older => format!("{version}, older than the tested {tested}"),
+            Fit::Newer => format!("{version}, newer than the tested {tested}"),
+            Fit::Unclear => format!("{version}; tested with {tested}"),
+            Fit::TooOld => format!(
+                "{version}, too old: fleet drives {oldest} and newer, tested with {tested}; update it: {update}"
+            ),
+        }
+    }
 }
 
 /// Those of a mode; `None` where there is no CLI whose version matters.
@@ -102,6 +121,20 @@ mod tests {
         assert_eq!(CLI.fit("2.0.10-beta"), Fit::Older);
         assert_eq!(CLI.fit("newest"), Fit::Unclear);
         assert_eq!(CLI.fit("2"), Fit::Unclear);
+    }
+
+    #[test]
+    fn too_old_says_what_to_do() {
+        let cli = CliVersions {
+            update: "run x",
+            ..CLI
+        };
+        let words = cli.words("1.9.0");
+        assert_eq!(
+            words,
+            "1.9.0, too old: fleet drives 2.0.10 and newer, tested with 2.1.329; update it: run x"
+        );
+        assert_eq!(cli.words("2.1.329"), "2.1.329, the tested one");
     }
 
     proptest! {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::listing::{Entry, Listing};
 use crate::Mode;
 use crate::config::ReceiverConfig;
-use crate::folder::{FolderError, path, read_private, write_private};
+use crate::folder::{FolderError, create, path, read_private, write_private};
 
 /// The file in a receiver's folder.
 pub const ACCEPTED_FILE: &str = "accepted.json";
@@ -61,11 +61,12 @@ impl Accepted {
         self.mode == mode && self.repo == repo
     }
 
-    /// Replaces the file: whole or not at all.
+    /// Replaces the file: whole or not at all. Makes the folder of a peer that was never deployed.
     ///
     /// # Errors
     /// [`FolderError`] when the system refuses.
     pub fn write(&self, dir: &Path) -> Result<(), FolderError> {
+        create(dir)?;
         let text = serde_json::to_vec_pretty(self).map_err(|error| invalid(dir, &error))?;
         write_private(dir, ACCEPTED_FILE, &text)
     }

@@ -35,10 +35,26 @@ pub struct Handshake {
     pub repo: String,
     /// The version of the agent's CLI, when it could be asked.
     pub cli_version: Option<String>,
-    /// Whether the agent is there and logged in, and whether its settings are accepted.
-    pub readiness: ReadinessWord,
+    /// Whether the agent is there and logged in.
+    pub login: ReadinessWord,
+    /// Whether the agent settings of the repo are those that were accepted.
+    pub settings_accepted: bool,
+    /// [`Listing::hash`] of those that stand there: what an acceptance names.
+    pub settings_hash: String,
     /// What the repo brings along.
     pub harness: Harness,
+}
+
+impl Handshake {
+    /// The word of `/health` at that time.
+    #[must_use]
+    pub fn readiness(&self) -> ReadinessWord {
+        if self.settings_accepted {
+            self.login
+        } else {
+            ReadinessWord::Untrusted
+        }
+    }
 }
 
 #[cfg(test)]

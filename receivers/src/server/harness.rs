@@ -7,24 +7,28 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::App;
-use super::agent::standing;
 use super::reply::json_body;
-use crate::harness::{Handshake, Harness, inventory};
+use crate::harness::{Handshake, Harness, Listing, Verdict, inventory};
 
 /// GET /harness.
 pub(super) async fn harness(State(app): State<App>) -> Response {
-    let standing = standing(&app).await;
-    let config = &app.registry.shared().config;
-    let repo = config.repo.clone();
-    let looked = tokio::task::spawn_blocking(move || inventory(&repo)).await;
+    let shared = app.registry.shared();
+    let config = &shared.config;
+    let (repo, mode) = (config.repo.clone(), config.mode);
+    let look = move || (inventory(&repo), Listing::read(&repo, mode).hash());
+    // The blocking pool ends only with the process.
+    let looked = tokio::task::spawn_blocking(look).await;
+    let (harness, settings_hash) = looked.unwrap_or_else(|_| (Harness::default(), String::new()));
+    let state = app.agent.borrow().clone();
     let answer = Handshake {
         peer: config.peer.clone(),
         mode: config.mode,
         repo: config.repo.to_string_lossy().into_owned(),
-        cli_version: standing.cli_version,
-        readiness: standing.readiness,
-        // The blocking pool ends only with the process.
-        harness: looked.unwrap_or_else(|_| Harness::default()),
+        cli_version: state.version(),
+        login: state.verdict().0,
+        settings_accepted: shared.guard.verdict().await == Verdict::Accepted,
+        settings_hash,
+        harness,
     };
     json_body(
         StatusCode::OK,

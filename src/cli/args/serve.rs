@@ -27,6 +27,9 @@ pub struct ServeArgs {
         conflicts_with = "receiver"
     )]
     pub bind: SocketAddr,
+    /// Accept the agent settings of the repo as they stand, after they changed
+    #[arg(long, conflicts_with = "receiver")]
+    pub trust: bool,
     /// The command of an exec agent, after --
     #[arg(last = true, value_name = "COMMAND", conflicts_with = "receiver")]
     pub command: Vec<String>,

@@ -126,6 +126,13 @@ fn audited(command: &Command) -> Option<Audited> {
             ..words(format!("reset the budget of {peer}"))
         },
         Command::Trust { accept: Some(hash) } => words(format!("trust {hash}")),
+        Command::TrustPeer {
+            peer,
+            accept: Some(hash),
+        } => Audited {
+            peers: vec![peer.clone()],
+            ..words(format!("trust the agent settings of {peer}, {hash}"))
+        },
         Command::StopDaemon => words("stop the daemon".to_owned()),
         Command::HandOver => words("hand the fleet over to a newer daemon".to_owned()),
         Command::Snapshot { .. }
@@ -137,7 +144,8 @@ fn audited(command: &Command) -> Option<Audited> {
         | Command::Budgets { .. }
         | Command::Audit { .. }
         | Command::Transcripts { .. }
-        | Command::Trust { accept: None } => return None,
+        | Command::Trust { accept: None }
+        | Command::TrustPeer { accept: None, .. } => return None,
     })
 }
 
@@ -155,6 +163,7 @@ fn dispatch_of(command: &Command) -> Option<DispatchId> {
         | Command::TopUp { .. }
         | Command::ResetBudget { .. }
         | Command::Trust { .. }
+        | Command::TrustPeer { .. }
         | Command::StopDaemon
         | Command::HandOver
         | Command::Snapshot { .. }

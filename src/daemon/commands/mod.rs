@@ -148,6 +148,7 @@ async fn answer(command: Command, at: Scope<'_>) -> Result<(), Ended> {
         Command::Audit { peer, limit } => audit::list(peer, limit, at).await,
         Command::Transcripts { peer } => fleet::transcripts(peer, at).await,
         Command::Trust { accept } => fleet::trust(accept, at).await,
+        Command::TrustPeer { peer, accept } => receivers::trust(&peer, accept, at).await,
         Command::StopDaemon | Command::HandOver => Ok(()),
     }
 }
@@ -163,7 +164,8 @@ fn needs_valid_file(command: &Command) -> bool {
         | Command::TopUp { .. }
         | Command::ResetBudget { .. }
         | Command::Transcripts { .. }
-        | Command::Trust { .. } => true,
+        | Command::Trust { .. }
+        | Command::TrustPeer { .. } => true,
         Command::Snapshot { .. }
         | Command::Wait { .. }
         | Command::Show { .. }

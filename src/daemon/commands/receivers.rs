@@ -42,6 +42,16 @@ pub(super) async fn restart(
     finish(names.as_slice(), done, at).await
 }
 
+/// The agent settings of a peer's repo, after those with that hash were accepted.
+pub(super) async fn trust(
+    peer: &PeerName,
+    accept: Option<String>,
+    at: &Scope<'_>,
+) -> Result<(), Ended> {
+    let view = at.core.supervisor.trust(peer, accept).await?;
+    at.reply.send(Answer::PeerTrust(Box::new(view))).await
+}
+
 pub(super) async fn stop(peers: Vec<PeerName>, all: bool, at: &Scope<'_>) -> Result<(), Ended> {
     let (fleet, core) = (&at.fleet, at.core);
     // What runs may be stopped whatever the file says of it now, accepted or not.

@@ -244,7 +244,7 @@ impl Drive {
 
     /// The peer, proven again; `None`: not now.
     pub(super) async fn find_peer(&mut self, until: Instant) -> Option<ReadyPeer> {
-        let asked = timeout_at(until, self.inner.peers.ready(&self.peer, &self.env)).await;
+        let asked = timeout_at(until, self.inner.peers.attached(&self.peer, &self.env)).await;
         match asked {
             Ok(Ok(ready)) => Some(ready),
             Ok(Err(failure)) => {

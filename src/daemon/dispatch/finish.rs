@@ -16,7 +16,9 @@ use super::turn::{PeerEnd, Turn};
 use crate::control::{Direction, LineKind};
 use crate::daemon::ledger;
 use crate::daemon::store::{DispatchRow, Outcome};
-use crate::domain::{DispatchState, PeerName, PeerText, Progress, Verification, next_state};
+use crate::domain::{
+    DispatchState, PeerName, PeerText, Progress, Reason, Verification, next_state,
+};
 
 /// Replies up to this size are checked at once; longer ones off the runtime's threads, in bytes.
 const CHECK_AT_ONCE: usize = 16 * 1024;
@@ -32,7 +34,13 @@ impl Drive {
             too_late: foreign && Instant::now() >= self.deadline,
         };
         let verdict = outcome::of_peer(end, around, self.whose());
-        self.finish(verdict).await
+        let untrusted = verdict.reason == Some(Reason::Untrusted);
+        self.finish(verdict).await?;
+        if untrusted {
+            // The next dispatch is refused before it is sent.
+            self.inner.peers.doubt(&self.peer).await;
+        }
+        Ok(())
     }
 
     /// Ends the dispatch so.

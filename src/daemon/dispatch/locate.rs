@@ -27,7 +27,7 @@ impl Drive {
                     .finish(outcome::given_up(None, false, self.whose()))
                     .await;
             }
-            let found = timeout_at(give_up, self.inner.peers.ready(&self.peer, &self.env)).await;
+            let found = timeout_at(give_up, self.inner.peers.attached(&self.peer, &self.env)).await;
             if let Ok(Ok(ready)) = found
                 && self.look(ready).await?
             {

@@ -95,10 +95,10 @@ pub(super) fn after_no_peer(failure: &Failure) -> Option<Reason> {
     match failure.kind {
         ErrorKind::Unreachable | ErrorKind::Daemon | ErrorKind::Internal => None,
         ErrorKind::Unauthenticated => Some(Reason::Unauthenticated),
+        ErrorKind::Untrusted => Some(Reason::Untrusted),
         ErrorKind::Usage
         | ErrorKind::Contract
         | ErrorKind::Config
-        | ErrorKind::Untrusted
         | ErrorKind::NotFound
         | ErrorKind::Duplicate
         | ErrorKind::Budget

@@ -98,6 +98,7 @@ fn state_and_reason(end: &PeerEnd, around: Around) -> (DispatchState, Option<Rea
         (S::Rejected, _, _) => (S::Rejected, None),
         (_, Some(EndReason::Interrupted), _) => (S::Failed, Some(Reason::Interrupted)),
         (_, Some(EndReason::Unauthenticated), _) => (S::Failed, Some(Reason::Unauthenticated)),
+        (_, Some(EndReason::Untrusted), _) => (S::Failed, Some(Reason::Untrusted)),
         (_, _, _) => (S::Failed, Some(Reason::AgentError)),
     }
 }
@@ -230,6 +231,11 @@ fn error_of(
             ErrorKind::Unauthenticated,
             with(format!("The agent of {peer} has no valid login")),
             "Log in with the agent's own command, and send it again.",
+        ),
+        (_, Some(Reason::Untrusted)) => Failure::new(
+            ErrorKind::Untrusted,
+            with(format!("{peer} did not begin")),
+            format!("fleet trust {peer}"),
         ),
         (_, _) => Failure::new(
             ErrorKind::Agent,

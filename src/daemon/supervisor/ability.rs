@@ -17,6 +17,10 @@ pub(super) fn unable(health: &Health) -> Option<(String, ErrorKind)> {
         ReadinessWord::Unauthenticated => {
             ("its agent is not logged in", ErrorKind::Unauthenticated)
         }
+        ReadinessWord::Untrusted => (
+            "the agent settings of its repo are not accepted",
+            ErrorKind::Untrusted,
+        ),
     };
     let reason = match health.detail.as_str() {
         "" => word.to_owned(),
@@ -93,6 +97,7 @@ mod tests {
         let old = refuse(ReadinessWord::Outdated);
         assert_eq!(old.kind.exit_code(), 4);
         assert!(old.message.contains("too old"), "{old}");
+        assert_eq!(refuse(ReadinessWord::Untrusted).kind.exit_code(), 2);
         for word in [ReadinessWord::Ready, ReadinessWord::Checking] {
             assert!(refuse_unable(&name, &health(word)).is_ok());
         }

@@ -15,7 +15,7 @@ use super::revive::Happening;
 use super::status::{Status, StatusCell};
 use super::{Parts, deploy};
 use crate::config::PeerKind;
-use crate::control::Tokens;
+use crate::control::{PeerTrustView, Tokens};
 use crate::daemon::fleet::Fleet;
 use crate::daemon::peers::{ClientEnv, ReadyPeer};
 use crate::domain::{ErrorKind, Failure, Health, PeerName};
@@ -32,6 +32,10 @@ type Answer<T> = oneshot::Sender<Result<T, Failure>>;
 pub(super) enum Ask {
     /// Be able to take work.
     Ready(ClientEnv, Answer<ReadyPeer>),
+    /// Be there, so that its open work can be followed.
+    Attached(ClientEnv, Answer<ReadyPeer>),
+    /// Show the agent settings of its repo; accept those with this hash.
+    Trust(Option<String>, Answer<PeerTrustView>),
     /// A person starts it.
     Deploy(ClientEnv, Answer<()>),
     /// A person restarts it.
@@ -97,6 +101,12 @@ impl Actor {
             Ask::Ready(env, answer) => {
                 let _ = answer.send(self.ready(&env).await);
             }
+            Ask::Attached(env, answer) => {
+                let _ = answer.send(self.attached(&env).await);
+            }
+            Ask::Trust(accept, answer) => {
+                let _ = answer.send(self.trust(accept).await);
+            }
             Ask::Deploy(env, answer) => {
                 self.receiver.forgive();
                 let _ = answer.send(self.ready(&env).await.map(drop));
@@ -142,6 +152,31 @@ impl Actor {
                 self.receiver.restart((&fleet, receiver), env, tokens).await
             }
             PeerKind::Foreign(_) => Ok(()),
+        }
+    }
+
+    async fn attached(&mut self, env: &ClientEnv) -> Result<ReadyPeer, Failure> {
+        let fleet = self.parts.fleet.current();
+        match fleet.usable_peer(&self.name).map(|peer| &peer.kind) {
+            Ok(PeerKind::Receiver(receiver)) => {
+                self.receiver.attached((&fleet, receiver), env).await
+            }
+            Ok(PeerKind::Foreign(_)) | Err(_) => self.ready(env).await,
+        }
+    }
+
+    async fn trust(&mut self, accept: Option<String>) -> Result<PeerTrustView, Failure> {
+        let fleet = self.parts.fleet.current();
+        match &fleet.usable_peer(&self.name)?.kind {
+            PeerKind::Receiver(receiver) => self.receiver.trust((&fleet, receiver), accept).await,
+            PeerKind::Foreign(foreign) => Err(Failure::new(
+                ErrorKind::Usage,
+                format!(
+                    "{} is somebody else's agent at {}: it has no repo of yours.",
+                    self.name, foreign.url
+                ),
+                "Name a peer that has a `mode` in fleet.toml.",
+            )),
         }
     }
 

@@ -95,6 +95,8 @@ impl Receiver {
         .await;
         self.show_running();
         self.await_verdict().await;
+        self.shake_hands().await;
+        self.show_running();
     }
 
     /// A receiver that has just started still asks its agent's program whether it is there and logged in. Until it knows,

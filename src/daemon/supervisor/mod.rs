@@ -9,6 +9,7 @@ mod bring_up;
 mod deploy;
 mod foreign;
 mod halt;
+mod handshake;
 mod machine;
 mod process;
 mod prove;
@@ -17,6 +18,7 @@ mod record;
 mod revive;
 mod start;
 mod status;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -34,10 +36,11 @@ use super::notices::Notices;
 use super::peers::{ClientEnv, Peers, ReadyPeer};
 use super::store::Store;
 use crate::config::PeerConfig;
-use crate::control::{BudgetView, PeerView, Target, Tokens};
+use crate::control::{BudgetView, PeerTrustView, PeerView, Target, Tokens};
 use crate::domain::{ErrorKind, Failure, PeerName};
 pub(super) use ability::check_built;
 use actor::{Actor, Ask};
+use handshake::fits;
 use status::StatusCell;
 
 /// Questions that wait for one peer's actor; further callers wait to ask.
@@ -181,6 +184,19 @@ impl SupervisorHandle {
             .await
     }
 
+    /// The agent settings of a peer's repo; accepts those with this hash.
+    ///
+    /// # Errors
+    /// A [`Failure`] when they changed since they were shown, or the peer has no repo.
+    pub(super) async fn trust(
+        &self,
+        peer: &PeerName,
+        accept: Option<String>,
+    ) -> Result<PeerTrustView, Failure> {
+        self.shared.parts.fleet.current().usable_peer(peer)?;
+        self.ask(peer, |answer| Ask::Trust(accept, answer)).await
+    }
+
     /// Whether this peer's receiver was ever looked after, whatever the file says now.
     #[must_use]
     pub(super) fn has_receiver(&self, peer: &PeerName) -> bool {
@@ -275,10 +291,28 @@ impl Peers for SupervisorHandle {
     ) -> Pin<Box<dyn Future<Output = Result<ReadyPeer, Failure>> + Send + 'a>> {
         Box::pin(async move {
             // What runs goes on, also when the file changed and is not accepted any more: the actor decides what may start.
-            if let Some(ready) = self.slot(peer).status.ready() {
+            // One that works elsewhere than the file says by now gets no new work, however well it is.
+            let status = self.slot(peer).status.get();
+            let fleet = self.shared.parts.fleet.current();
+            if let (Some(ready), true) = (status.ready, fits(&fleet, peer, status.serves.as_ref()))
+            {
                 return Ok(ready);
             }
             self.ask(peer, |answer| Ask::Ready(env.clone(), answer))
+                .await
+        })
+    }
+
+    fn attached<'a>(
+        &'a self,
+        peer: &'a PeerName,
+        env: &'a ClientEnv,
+    ) -> Pin<Box<dyn Future<Output = Result<ReadyPeer, Failure>> + Send + 'a>> {
+        Box::pin(async move {
+            if let Some(ready) = self.slot(peer).status.ready() {
+                return Ok(ready);
+            }
+            self.ask(peer, |answer| Ask::Attached(env.clone(), answer))
                 .await
         })
     }

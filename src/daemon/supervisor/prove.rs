@@ -2,6 +2,7 @@
 //!
 //! Owns: one question and what its answer is worth. Does not own: how often it is asked.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fleet_a2a::client::Client;
@@ -11,6 +12,7 @@ use url::Url;
 
 use super::deploy::Deployed;
 use crate::config::hex;
+use crate::domain::SafeText;
 
 /// How long `/health` may take: it does no work, and a receiver that is too busy for it is not healthy.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,6 +29,14 @@ pub(super) enum Unproven {
     /// It is ours, but of another peer, repo or start.
     #[error("its answer does not fit: {0}")]
     Other(&'static str),
+    /// It is ours and works elsewhere.
+    #[error("it works in {} and not in {}", SafeText::line_of(.works_in), wanted.display())]
+    Elsewhere {
+        /// What it said.
+        works_in: String,
+        /// What its configuration says.
+        wanted: PathBuf,
+    },
     /// It says that its work loop does not turn.
     #[error("its work loop has stood still for {0} ms")]
     Stuck(u64),
@@ -60,10 +70,28 @@ pub(super) async fn prove(
     if health.mode != deployed.config.mode || health.instance != identity.instance {
         return Err(Unproven::Other("it is another start or mode"));
     }
+    if !same_folder(Path::new(&health.repo), &deployed.config.repo).await {
+        return Err(Unproven::Elsewhere {
+            works_in: health.repo,
+            wanted: deployed.config.repo.clone(),
+        });
+    }
     if !health.ok {
         return Err(Unproven::Stuck(health.loop_age_ms));
     }
     Ok(health)
+}
+
+/// Whether two paths lead to one folder; `/health` tells a path that is no text as near as it can.
+pub(super) async fn same_folder(said: &Path, wanted: &Path) -> bool {
+    if said.to_string_lossy() == wanted.to_string_lossy() {
+        return true;
+    }
+    let (said, wanted) = tokio::join!(
+        tokio::fs::canonicalize(said),
+        tokio::fs::canonicalize(wanted)
+    );
+    matches!((said, wanted), (Ok(said), Ok(wanted)) if said == wanted)
 }
 
 /// The base of a receiver's addresses, from what it bound.

@@ -42,6 +42,8 @@ pub(super) struct Receiver {
     pub(super) doubted: bool,
     pub(super) failed_probes: u32,
     pub(super) retry: Retry,
+    /// Handshakes that were due or not, see `handshake`.
+    pub(super) probes: u32,
 }
 
 /// What the file says of it now.
@@ -58,6 +60,7 @@ impl Receiver {
             doubted: false,
             failed_probes: 0,
             retry: Retry::None,
+            probes: 0,
         }
     }
 
@@ -68,18 +71,43 @@ impl Receiver {
         receiver: &ReceiverPeer,
         env: &ClientEnv,
     ) -> Result<ReadyPeer, Failure> {
-        self.renew((fleet, receiver)).await;
-        if self.running.is_some() {
-            self.prove_again().await;
-        }
+        let wanted = (fleet, receiver);
+        self.bring_up(wanted, env).await?;
+        // One that was taken over may have been started on something else.
+        self.renew(wanted).await;
         if self.running.is_none() {
-            self.start((fleet, receiver), env).await?;
+            self.start(wanted, env).await?;
         }
         let Some(running) = &self.running else {
             return Err(self.failed("it does not run"));
         };
+        self.refuse_misfit(wanted).await?;
         refuse_unable(&self.name, &running.health)?;
         Ok(ready_peer(running))
+    }
+
+    /// A receiver whose open work can be followed, started if need be; whether it may get new work does not matter.
+    pub(super) async fn attached(
+        &mut self,
+        wanted: Wanted<'_>,
+        env: &ClientEnv,
+    ) -> Result<ReadyPeer, Failure> {
+        self.bring_up(wanted, env).await?;
+        match &self.running {
+            Some(running) => Ok(ready_peer(running)),
+            None => Err(self.failed("it does not run")),
+        }
+    }
+
+    async fn bring_up(&mut self, wanted: Wanted<'_>, env: &ClientEnv) -> Result<(), Failure> {
+        self.renew(wanted).await;
+        if self.running.is_some() {
+            self.prove_again().await;
+        }
+        match self.running {
+            Some(_) => Ok(()),
+            None => self.start(wanted, env).await,
+        }
     }
 
     /// The receiver if one runs and proves itself; nothing is started.
@@ -134,6 +162,7 @@ impl Receiver {
             Ok(health) => {
                 running.health = health;
                 self.failed_probes = 0;
+                self.shake_hands().await;
                 self.show_running();
             }
             Err(why) => {
@@ -170,9 +199,17 @@ impl Receiver {
         if same_but_grace(known, &new) && port_fits && !is_outdated(running) {
             return;
         }
+        self.end_if_idle().await;
+    }
+
+    /// Ends a receiver that has no turn, and says whether it did.
+    pub(super) async fn end_if_idle(&mut self) -> bool {
+        let Some(running) = &self.running else {
+            return false;
+        };
         let asked = prove(&self.parts.client, &running.deployed, &running.identity).await;
         if asked.is_ok_and(|health| health.open_tasks > 0) {
-            return;
+            return false;
         }
         self.status.change(|status| status.ready = None);
         self.expect_start().await;
@@ -181,6 +218,7 @@ impl Receiver {
             end(running).await;
             self.machine.step(Event::Ended, clock::now_ms(), 0.0);
         }
+        true
     }
 
     /// After a doubt, and while it could not work: asks again. One that does not answer is ended.

@@ -7,6 +7,7 @@ use fleet_receivers::folder;
 use tokio::time::Instant;
 
 use super::ability::{unable, undecided};
+use super::handshake::{Serves, view};
 use super::machine::{Event, Life};
 use super::receiver::{Receiver, ready_peer};
 use super::status::Status;
@@ -76,6 +77,7 @@ impl Receiver {
             None => (Health::Ready, None),
         };
         let ready = (health == Health::Ready).then(|| ready_peer(running));
+        let handshake = running.handshake.as_ref();
         self.status.set(Status {
             health,
             reason,
@@ -86,6 +88,8 @@ impl Receiver {
             dialect: Some(running.endpoint.card.dialect.word().to_owned()),
             version: running.health.cli_version.clone(),
             probed_at: Some(Instant::now()),
+            serves: Some(Serves::of(running)),
+            handshake: handshake.map(|told| Box::new(view(told))),
             ready,
         });
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use fleet_a2a::client::{Client, Endpoint};
 use fleet_receivers::folder::{self, Health, Identity};
+use fleet_receivers::harness::Handshake;
 use process_wrap::tokio::{CommandWrap, ProcessSession};
 use tokio::time::Instant;
 
@@ -40,6 +41,8 @@ pub(super) struct Running {
     pub(super) identity: Identity,
     pub(super) endpoint: Endpoint,
     pub(super) health: Health,
+    /// What it told with the token; `None` until it was asked, or when it did not tell.
+    pub(super) handshake: Option<Handshake>,
 }
 
 /// Starts the receiver and waits for its proof. One that fails to prove itself is killed.
@@ -74,6 +77,7 @@ pub(super) async fn start(
                     identity,
                     endpoint,
                     health,
+                    handshake: None,
                 });
             }
             Err(why) => last = why,
@@ -106,6 +110,7 @@ pub(super) async fn adopt(client: &Client, deployed: Deployed) -> Option<Running
                     identity,
                     endpoint,
                     health,
+                    handshake: None,
                 });
             }
             Err(why) if Instant::now() >= deadline => {

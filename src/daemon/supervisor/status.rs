@@ -8,9 +8,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::ability::check_built;
+use super::handshake::Serves;
 use super::machine::Life;
 use crate::config::{PeerConfig, PeerKind, trust::permissions_word};
-use crate::control::{BudgetView, PeerView};
+use crate::control::{BudgetView, HandshakeView, PeerView};
 use crate::daemon::peers::ReadyPeer;
 use crate::domain::{Health, PeerName, PeerText};
 
@@ -26,6 +27,10 @@ pub(super) struct Status {
     pub(super) dialect: Option<String>,
     pub(super) version: Option<String>,
     pub(super) probed_at: Option<Instant>,
+    /// What its receiver drives, and where.
+    pub(super) serves: Option<Serves>,
+    /// What its receiver told with the token.
+    pub(super) handshake: Option<Box<HandshakeView>>,
     /// Set while the peer is proven and can work.
     pub(super) ready: Option<ReadyPeer>,
 }
@@ -43,6 +48,8 @@ impl Status {
             dialect: None,
             version: None,
             probed_at: None,
+            serves: None,
+            handshake: None,
             ready: None,
         }
     }
@@ -148,6 +155,7 @@ pub(super) fn view(
         permissions: receiver.map(|receiver| permissions_word(receiver.permissions).to_owned()),
         repo: receiver.map(|receiver| receiver.repo.display().to_string()),
         probe_age_s: status.probed_at.map(|at| at.elapsed().as_secs()),
+        handshake: status.handshake,
         budget,
     }
 }

@@ -37,6 +37,13 @@ pub(crate) enum Deed {
     },
     /// The version of fleet.toml that is shown.
     AcceptFile(TrustView),
+    TrustSettings {
+        peer: PeerName,
+        /// What is not as it was accepted.
+        reason: PeerText,
+        /// Of what stands there.
+        hash: String,
+    },
 }
 
 /// A button of a dialog.
@@ -63,7 +70,9 @@ impl Question {
             Deed::CancelDispatch { .. } | Deed::StopReceiver { .. } | Deed::ResetBudget { .. } => {
                 true
             }
-            Deed::AcceptFile(_) => now_ms - self.asked_at_ms >= READ_MS,
+            Deed::AcceptFile(_) | Deed::TrustSettings { .. } => {
+                now_ms - self.asked_at_ms >= READ_MS
+            }
         }
     }
 }
@@ -72,9 +81,10 @@ impl Deed {
     /// What it lists, one line each: somebody else's text.
     pub(crate) fn listed(&self) -> &[PeerText] {
         match self {
-            Self::CancelDispatch { .. } | Self::StopReceiver { .. } | Self::ResetBudget { .. } => {
-                &[]
-            }
+            Self::CancelDispatch { .. }
+            | Self::StopReceiver { .. }
+            | Self::ResetBudget { .. }
+            | Self::TrustSettings { .. } => &[],
             Self::AcceptFile(trust) => &trust.would,
         }
     }

@@ -1,6 +1,7 @@
 //! What the console does with keys, what it shows, and that nothing unsafe gets through.
 
 mod budget;
+mod handshake;
 mod keys;
 mod permission;
 mod question;

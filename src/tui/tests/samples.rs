@@ -41,11 +41,12 @@ pub(super) fn peer(peer: &str, mode: Option<Mode>, health: Health) -> PeerView {
         remedy: None,
         pid: Some(4242),
         port: Some(9390),
-        version: Some("0.1.0".into()),
+        version: Some("2.1.329".into()),
         in_flight: 0,
         permissions: mode.map(|_| "ask".to_owned()),
         repo: mode.map(|_| "/src/app".to_owned()),
         probe_age_s: Some(3),
+        handshake: None,
         budget: BudgetView {
             peer: name(peer),
             tokens: Amounts::default(),

@@ -49,6 +49,13 @@ fn agreed(model: &mut Model, deed: Deed) -> Effect {
             purpose: Purpose::Cancel(dispatch_id),
             command: Command::Cancel { dispatch_id },
         },
+        Deed::TrustSettings { peer, hash, .. } => Effect::Call {
+            purpose: Purpose::TrustSettings(peer.clone()),
+            command: Command::TrustPeer {
+                peer,
+                accept: Some(hash),
+            },
+        },
         Deed::StopReceiver { peer, .. } => lists::receiver_call(Verb::Stop, peer),
         Deed::ResetBudget { command_id, peer } => Effect::Call {
             purpose: Purpose::ResetBudget(peer.clone()),
@@ -60,7 +67,10 @@ fn agreed(model: &mut Model, deed: Deed) -> Effect {
 
 fn refused(model: &mut Model, deed: Deed) {
     match deed {
-        Deed::CancelDispatch { .. } | Deed::StopReceiver { .. } | Deed::ResetBudget { .. } => {}
+        Deed::CancelDispatch { .. }
+        | Deed::StopReceiver { .. }
+        | Deed::ResetBudget { .. }
+        | Deed::TrustSettings { .. } => {}
         Deed::AcceptFile(shown) => trust::decline(model, shown),
     }
 }

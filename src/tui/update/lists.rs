@@ -61,6 +61,11 @@ pub(super) fn receiver(model: &mut Model, verb: Verb) -> Vec<Effect> {
         );
         return Vec::new();
     }
+    if verb != Verb::Stop
+        && let Some(effects) = ask_trust(model)
+    {
+        return effects;
+    }
     match verb {
         Verb::Stop => {
             let deed = Deed::StopReceiver {
@@ -77,6 +82,24 @@ pub(super) fn receiver(model: &mut Model, verb: Verb) -> Vec<Effect> {
             vec![receiver_call(verb, name)]
         }
     }
+}
+
+/// Asks about the agent settings of the selected peer's repo where nobody has accepted them: until then it gets no work.
+pub(super) fn ask_trust(model: &mut Model) -> Option<Vec<Effect>> {
+    if model.view != View::Fleet {
+        return None;
+    }
+    let peer = model.peer()?;
+    let told = peer.handshake.as_ref()?;
+    if told.settings_accepted {
+        return None;
+    }
+    let deed = Deed::TrustSettings {
+        peer: peer.name.clone(),
+        reason: peer.reason.clone().unwrap_or_default(),
+        hash: told.settings_hash.clone(),
+    };
+    Some(ask(model, deed))
 }
 
 /// The call that does it.

@@ -101,7 +101,10 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::PageUp => step(model, -2 * half_page(model)),
         Action::PageDown => step(model, 2 * half_page(model)),
         Action::Open => lists::open_selected(model),
-        Action::Compose => composer::open(model),
+        Action::Compose => match lists::ask_trust(model) {
+            Some(effects) => effects,
+            None => composer::open(model),
+        },
         Action::Filter => overlay::open_filter(model),
         Action::Yank => yank(model),
         Action::Start => lists::receiver(model, Verb::Start),
@@ -255,6 +258,16 @@ fn answered(model: &mut Model, purpose: &Purpose, result: Result<Answer, Failure
             trust::answered(model, hash, result);
             Vec::new()
         }
+        Purpose::TrustSettings(peer) => {
+            match result {
+                Ok(_) => model.say(
+                    NoticeLevel::Info,
+                    format!("{peer}: the agent settings of its repo are accepted."),
+                ),
+                Err(failure) => model.complain(&failure),
+            }
+            Vec::new()
+        }
         Purpose::Receiver { verb, peer } => {
             match result {
                 Ok(_) => model.say(
@@ -281,6 +294,7 @@ fn dispatch_of(answer: Answer) -> Option<DispatchView> {
         | Answer::Transcripts(_)
         | Answer::Lines(_)
         | Answer::Trust(_)
+        | Answer::PeerTrust(_)
         | Answer::Notice(_)
         | Answer::Welcome(_)
         | Answer::Done

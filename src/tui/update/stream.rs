@@ -320,6 +320,7 @@ fn end(stream: &mut StreamModel, reason: Option<EndReason>, detail: String) {
         EndReason::Interrupted => "interrupted",
         EndReason::AgentError => "the agent failed",
         EndReason::Unauthenticated => "the agent has no valid login",
+        EndReason::Untrusted => "the settings of the repo are not accepted",
     });
     match word {
         // The verdict below the text tells the detail.

@@ -87,6 +87,7 @@ fn title(deed: &Deed) -> &'static str {
         Deed::StopReceiver { .. } => "Stop the receiver?",
         Deed::ResetBudget { .. } => "Reset the budget?",
         Deed::AcceptFile(_) => "Accept this fleet.toml?",
+        Deed::TrustSettings { .. } => "Accept the agent settings?",
     }
 }
 
@@ -95,6 +96,11 @@ fn question(deed: &Deed) -> String {
         Deed::CancelDispatch { dispatch_id, peer } => format!(
             "Dispatch {dispatch_id} to {peer} ends now. The text so far is kept; what the agent \
              did to its repo stays."
+        ),
+        Deed::TrustSettings { peer, reason, .. } => format!(
+            "{}\nThey can run commands and widen what {peer} may do; until they are accepted none of its turns begins. Read \
+             them first with: fleet trust {peer}",
+            reason.raw()
         ),
         Deed::StopReceiver { peer, in_flight: 0 } => {
             format!("The receiver of {peer} stops. Nothing runs on it; it starts again on demand.")

@@ -7,17 +7,22 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::control::{FleetSnapshot, PeerView};
+use fleet_receivers::adapter::versions::versions;
+
+use crate::control::{FleetSnapshot, PeerView, harness_words, login_words};
 use crate::domain::{Health, SafeText};
 use crate::tui::format;
 use crate::tui::model::Model;
 use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::wrap;
 
 use super::fleet::{HEALTH, mode};
 use super::pieces::{self, line, pad, span};
 
 /// Of the latest dispatches; the list of them all is one key away.
 const LATEST: usize = 3;
+/// Rows of one long fact.
+const MAX_ROWS: usize = 4;
 const LABEL: usize = 13;
 const STATE: usize = 17;
 const AGE: usize = 5;
@@ -35,6 +40,7 @@ pub(super) fn draw(
     out.extend(fact_lines(theme, budget_facts(peer, model.now_ms), width));
     out.extend(fact_lines(theme, limits(peer), width));
     out.extend(latest((model, snapshot, peer), width, theme));
+    out.extend(wrapped_lines(theme, handshake(peer), inside.width));
     out.extend(fact_lines(theme, facts(peer), width));
     pieces::lines(frame, inside, out);
 }
@@ -54,6 +60,24 @@ fn fact_lines(theme: Theme, facts: Vec<Fact>, width: usize) -> Vec<Line<'static>
         ])
     };
     facts.into_iter().map(line).collect()
+}
+
+/// Facts that are read to their end: a long one goes on below itself.
+fn wrapped_lines(theme: Theme, facts: Vec<Fact>, width: u16) -> Vec<Line<'static>> {
+    let mut out = Vec::new();
+    for (label, text) in facts {
+        let text = SafeText::line_of(&text);
+        let rest = width.saturating_sub(u16::try_from(LABEL).unwrap_or(width));
+        let rows = wrap(text.as_str(), rest).into_iter().take(MAX_ROWS);
+        for (n, row) in rows.enumerate() {
+            let label = if n == 0 { label } else { "" };
+            out.push(Line::from(vec![
+                span(theme, Role::Dim, pad(label, LABEL)),
+                span(theme, Role::Text, text.as_str()[row].to_owned()),
+            ]));
+        }
+    }
+    out
 }
 
 fn latest(
@@ -143,6 +167,28 @@ fn limits(peer: &PeerView) -> Vec<Fact> {
     }
 }
 
+/// What the agent is, and what its repo brings along.
+fn handshake(peer: &PeerView) -> Vec<Fact> {
+    let known = peer.mode.and_then(versions);
+    let version = peer.version.as_ref().map(|version| match known {
+        Some(known) => known.words(version.raw()),
+        None => version.raw().to_owned(),
+    });
+    let mut out: Vec<Fact> = version.map(|text| ("version", text)).into_iter().collect();
+    let Some(told) = &peer.handshake else {
+        return out;
+    };
+    // Modes without a program of their own have no login.
+    if known.is_some() {
+        out.push(("logged in", login_words(told.login).to_owned()));
+    }
+    out.push(("repo has", harness_words(&told.harness)));
+    if told.harness.notes.count() > 0 {
+        out.push(("not read", told.harness.notes.names.join(", ")));
+    }
+    out
+}
+
 /// What is known, one fact a line; what is not known is not shown as if it were.
 fn facts(peer: &PeerView) -> Vec<Fact> {
     let process = match (peer.port, peer.pid) {
@@ -154,7 +200,6 @@ fn facts(peer: &PeerView) -> Vec<Fact> {
         ("receiver", process),
         ("url", peer.url.clone()),
         ("dialect", peer.dialect.clone()),
-        ("version", peer.version.as_ref().map(|v| v.raw().to_owned())),
     ];
     known
         .into_iter()

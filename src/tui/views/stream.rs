@@ -282,6 +282,7 @@ fn because(reason: Reason) -> &'static str {
         Reason::Interrupted => "the receiver was interrupted",
         Reason::AgentError => "the agent failed",
         Reason::Unauthenticated => "a login or token is missing",
+        Reason::Untrusted => "its repo's settings are not accepted",
         Reason::Unreachable => "the peer could not be reached",
         Reason::Duplicate => "the peer is busy with this context",
         Reason::Resolved => "a person resolved it",
