@@ -11,6 +11,7 @@ mod config;
 mod daemon;
 mod deploy;
 mod dispatches;
+mod doctor;
 mod exit;
 mod init;
 mod input;
@@ -64,6 +65,7 @@ pub async fn run(global: &GlobalArgs, command: Command) -> u8 {
         Command::Daemon(args) => daemon::execute(global, args).await,
         Command::Serve(args) => serve::execute(global, args).await,
         Command::Service(args) => service::execute(global, args).await,
+        Command::Doctor => doctor::execute(global).await,
         Command::Config(args) => config::execute(global, &args),
         Command::Completions(args) => completions::execute(global, &args),
     };

@@ -20,6 +20,7 @@ mod cli_text;
 mod completions;
 mod console;
 mod dice;
+mod doctor;
 mod fake_daemon;
 mod fleet;
 mod forged;

@@ -15,6 +15,7 @@
 mod ask;
 mod env;
 mod lines;
+mod look;
 mod proc;
 mod reap;
 mod registry;
@@ -27,6 +28,7 @@ mod tree;
 pub use ask::{AskError, Said, ask};
 pub use env::ChildEnv;
 pub use lines::{Line, Lines, Splitter, Tail};
+pub use look::bearers;
 pub use proc::Moment;
 pub use reap::{become_subreaper, reap_as_they_die, reap_orphans};
 pub use spawn::{Child, SpawnError, Spawner, Stdin, Stop, StopSignal, stop};

@@ -51,10 +51,10 @@ impl Folder {
 
     /// The names in it, sorted. An error is words for a person.
     pub(super) fn names(&self) -> Result<Vec<String>, String> {
-        let entries = Dir::read_from(&self.0).map_err(|error| unreadable(error))?;
+        let entries = Dir::read_from(&self.0).map_err(unreadable)?;
         let mut names = Vec::new();
         for entry in entries {
-            let entry = entry.map_err(|error| unreadable(error))?;
+            let entry = entry.map_err(unreadable)?;
             let name = entry.file_name().to_bytes();
             if name == b"." || name == b".." {
                 continue;

@@ -134,7 +134,7 @@ impl Listing {
             }
             Guarded::Prefix(folder, prefix) => {
                 let wanted = |name: &str| name.starts_with(prefix);
-                self.add_some(root, folder, wanted, |name| name.to_owned());
+                self.add_some(root, folder, wanted, str::to_owned);
             }
             Guarded::Each(folder, file) => {
                 self.add_some(root, folder, |_| true, |name| format!("{name}/{file}"));

@@ -1,7 +1,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::accepted::{Accepted, Acceptor, accept_first};
 use super::change::{ChangeKind, changes};

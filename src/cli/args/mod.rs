@@ -112,6 +112,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Have systemd start this fleet's daemon when you log in
     Service(ServiceArgs),
+    /// Check all that fleet needs, and print what mends each thing that is wrong; changes nothing
+    Doctor,
     /// Look at the configuration
     Config(ConfigArgs),
     /// Print a script that completes `fleet` in your shell
