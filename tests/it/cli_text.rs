@@ -8,6 +8,7 @@ use serde_json::Value;
 
 /// Every command, with the words that lead to it.
 const COMMANDS: &[&str] = &[
+const COMMANDS: [&str; 29] = [
     "",
     "init",
     "peers",
@@ -38,6 +39,7 @@ const COMMANDS: &[&str] = &[
     "transcripts show",
     "logs",
     "trust",
+    "doctor",
     "daemon",
     "daemon run",
     "daemon start",

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::guarded::guarded;
 use super::listing::{Entry, Listing};
 use crate::Mode;
 use crate::config::ReceiverConfig;
@@ -102,6 +103,9 @@ fn invalid(dir: &Path, error: &serde_json::Error) -> FolderError {
 /// # Errors
 /// [`FolderError`] when the acceptance cannot be written.
 pub fn accept_first(dir: &Path, config: &ReceiverConfig) -> Result<(), FolderError> {
+    if guarded(config.mode).is_empty() {
+        return Ok(());
+    }
     match Accepted::read(dir) {
         Ok(Some(known)) if known.is_about(config.mode, &config.repo) => return Ok(()),
         Ok(_) => {}

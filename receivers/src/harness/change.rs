@@ -51,7 +51,7 @@ pub enum ChangeKind {
     },
 }
 
-/// The changes from what was accepted to what stands there, at most [`MAX_CHANGES`].
+/// The changes from what was accepted to what stands there, the first 50 of them.
 #[must_use]
 pub fn changes(repo: &Path, accepted: &BTreeMap<String, Entry>, listing: &Listing) -> Vec<Change> {
     let root = Folder::of_repo(repo).ok();

@@ -8,6 +8,7 @@
     reason = "helpers of tests are test code too; a failed one is a failed test"
 )]
 
+mod guard;
 mod harness;
 mod hostile;
 mod lifecycle;

@@ -105,6 +105,7 @@ pub enum Command {
     /// Print the log of the daemon, or of a peer's receiver
     Logs(LogsArgs),
     /// Show what this fleet.toml would run, and accept it
+    /// Show what this fleet.toml, or the repo of a peer, would run, and accept it
     Trust(TrustArgs),
     /// Run, start, stop or look at the daemon of this fleet
     Daemon(DaemonArgs),
@@ -113,6 +114,7 @@ pub enum Command {
     /// Have systemd start this fleet's daemon when you log in
     Service(ServiceArgs),
     /// Check all that fleet needs, and print what mends each thing that is wrong; changes nothing
+    /// Check what fleet needs, and print what mends what is wrong; changes nothing
     Doctor,
     /// Look at the configuration
     Config(ConfigArgs),

@@ -15,7 +15,11 @@ pub(super) fn of(port: u16) -> Option<String> {
         socket_in(&table, port).map(str::to_owned)
     });
     let wanted: Vec<String> = sockets.map(|inode| format!("socket:[{inode}]")).collect();
-    let mut processes = std::fs::read_dir("/proc").ok()?.flatten();
+    let is_process = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+    let mut processes = std::fs::read_dir("/proc")
+        .ok()?
+        .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_process));
     let process = processes.find(|entry| holds(&entry.path(), &wanted))?;
     let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
     let pid = process.file_name();

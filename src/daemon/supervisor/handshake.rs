@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use fleet_a2a::client::Client;
 use fleet_receivers::Mode;
 use fleet_receivers::adapter::versions::versions;
+use fleet_receivers::folder::{Health, ReadinessWord};
 use fleet_receivers::harness::Handshake;
 
 use super::prove::{base_url, same_folder};
 use super::receiver::{Receiver, Wanted};
 use super::start::Running;
 use crate::config::PeerKind;
-use crate::control::HandshakeView;
+use crate::control::{HandshakeView, NoticeLevel};
 use crate::daemon::fleet::Fleet;
 use crate::domain::{ErrorKind, Failure, PeerName};
 
@@ -69,6 +70,21 @@ async fn ask(client: &Client, running: &Running) -> Option<Handshake> {
 }
 
 impl Receiver {
+    /// Takes in what the health says, and tells people when the agent settings turn out to have changed.
+    pub(super) fn heard(&mut self, health: Health) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        let was_trusted = running.health.readiness != ReadinessWord::Untrusted;
+        if was_trusted && health.readiness == ReadinessWord::Untrusted {
+            let text = format!("{} Look with: {}", health.detail, health.remedy);
+            self.parts
+                .notices
+                .say(NoticeLevel::Warning, &self.name, text);
+        }
+        running.health = health;
+    }
+
     /// Asks what the repo brings along: at first, now and then, and when what the health said has changed.
     pub(super) async fn shake_hands(&mut self) {
         let Some(running) = &mut self.running else {

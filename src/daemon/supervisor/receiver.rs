@@ -160,7 +160,7 @@ impl Receiver {
         };
         match prove(&self.parts.client, &running.deployed, &running.identity).await {
             Ok(health) => {
-                running.health = health;
+                self.heard(health);
                 self.failed_probes = 0;
                 self.shake_hands().await;
                 self.show_running();
@@ -234,7 +234,7 @@ impl Receiver {
         for _ in 0..PROBES_BEFORE_DEATH {
             match prove(&self.parts.client, &running.deployed, &running.identity).await {
                 Ok(health) => {
-                    running.health = health;
+                    self.heard(health);
                     self.doubted = false;
                     self.failed_probes = 0;
                     self.show_running();

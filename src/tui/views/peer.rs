@@ -22,7 +22,7 @@ use super::pieces::{self, line, pad, span};
 /// Of the latest dispatches; the list of them all is one key away.
 const LATEST: usize = 3;
 /// Rows of one long fact.
-const MAX_ROWS: usize = 4;
+const MAX_ROWS: usize = 6;
 const LABEL: usize = 13;
 const STATE: usize = 17;
 const AGE: usize = 5;
