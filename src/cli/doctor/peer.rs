@@ -1,7 +1,8 @@
-//! The checks of one peer beside its agent: its repo, its receiver, the agent settings of the repo.
+//! The checks of one peer beside its agent: its repo, its receiver, the agent settings of the repo. `echo` touches no repo.
 
 use std::path::{Path, PathBuf};
 
+use fleet_receivers::Mode;
 use fleet_receivers::folder::{self, FolderError};
 use fleet_receivers::harness::{
     Accepted, Harness, Listing, Verdict, inventory, judge as judge_settings,
@@ -35,14 +36,13 @@ enum Settings {
 pub(super) fn checks(peer: &PeerConfig, state_dir: &Path, view: Option<&PeerView>) -> Vec<Check> {
     let name = peer.name.as_str();
     let mut checks = Vec::new();
-    if let PeerKind::Receiver(receiver) = &peer.kind {
-        checks.push(judge_repo(
-            name,
-            &receiver.repo,
-            look_at_repo(&receiver.repo),
-        ));
-        checks.push(judge_harness(name, &inventory(&receiver.repo)));
+    if let PeerKind::Receiver(receiver) = &peer.kind
+        && receiver.mode != Mode::Echo
+    {
         let dir = state_dir.join("receivers").join(name);
+        let repo = &receiver.repo;
+        checks.push(judge_repo(name, repo, look_at_repo(repo)));
+        checks.push(judge_harness(name, &inventory(repo)));
         checks.push(judge_accepted(name, &look_at_settings(&dir, receiver)));
     }
     if let Some(view) = view {
@@ -80,13 +80,11 @@ fn judge_repo(name: &str, repo: &Path, seen: Repo) -> Check {
 
 fn judge_harness(name: &str, harness: &Harness) -> Check {
     let text = format!("Its repo has for agents: {}.", harness_words(harness));
-    match harness.notes.names.as_slice() {
-        [] => Check::ok(name, "harness", text),
-        notes => {
-            let text = format!("{text} Not read: {}.", notes.join("; "));
-            Check::warning(name, "harness", text)
-        }
-    }
+    let text = match harness.notes.names.as_slice() {
+        [] => text,
+        notes => format!("{text} Not read: {}.", notes.join("; ")),
+    };
+    Check::ok(name, "harness", text)
 }
 
 fn look_at_settings(dir: &Path, receiver: &ReceiverPeer) -> Settings {
