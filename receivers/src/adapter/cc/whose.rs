@@ -53,8 +53,9 @@ impl Whose {
         }
         match (value["state"].as_str(), self.state) {
             (Some("queued"), State::Turn) => self.state = State::NotYet,
-            (Some("started"), _) => self.state = State::Told,
-            (_, State::Turn | State::NotYet | State::Told) => {}
+            (Some("queued") | None, _) => {}
+            // Started; or over before it was, which a result tells.
+            (Some(_), _) => self.state = State::Told,
         }
     }
 
@@ -99,8 +100,11 @@ mod tests {
         assert!(whose.is_own_work(&result));
         whose.hear(&says("m", "started"));
         assert!(!whose.is_own_work(&result) && whose.was_told());
-        whose.hear(&says("m", "completed"));
+        whose.hear(&says("m", "queued"));
         assert!(whose.was_told());
+        let mut whose = Whose::nobodys_until_told("m");
+        whose.hear(&says("m", "cancelled"));
+        assert!(!whose.is_own_work(&result));
     }
 
     #[test]
