@@ -96,6 +96,44 @@ async fn a_sweep_leaves_no_process_and_no_zombie_of_its_task_and_touches_no_othe
     all_gone(&others).await;
 }
 
+/// Starts one process, and when told three more: a child that hid its marker, a child, and one whose parent is gone.
+const EARLY_AND_LATE: &str = "sleep 600 & echo $! >> pids; while [ ! -e go ]; do sleep 0.02; done; \
+    env -i sleep 601 & echo $! >> pids; setsid sleep 602 & echo $! >> pids; \
+    (setsid sh -c 'echo $$ >> pids; exec sleep 603' &); wait";
+
+#[tokio::test]
+async fn what_began_within_a_turn_dies_and_what_was_there_stays() {
+    become_subreaper().unwrap();
+    for (orphans_only, dead) in [(true, 1), (false, 3)] {
+        let dir = tempfile::tempdir().unwrap();
+        let turn = spawner("since-a", &TaskId::mint(), dir.path());
+        let own = turn.outliving(&format!("process-{dead}"));
+        let mut leader = own.spawn(&sh(EARLY_AND_LATE), Stdin::Null).unwrap();
+        assert!(turn.owes().is_empty() && own.owes().is_empty());
+        let early = written_pids(dir.path(), 1).await;
+        // Moments count in hundredths of a second.
+        sleep(Duration::from_millis(30)).await;
+        let since = Moment::now();
+        std::fs::write(dir.path().join("go"), "").unwrap();
+        let late = written_pids(dir.path(), 4).await.split_off(1);
+        let report = if orphans_only {
+            own.sweep_orphans_since(leader.pid(), since).await
+        } else {
+            own.sweep_since(leader.pid(), since).await
+        };
+        assert_eq!((report.killed, report.survivors), (dead, 0), "{report:?}");
+        let lives = |pid: &&i32| proc::stat(**pid).is_some_and(|stat| !stat.zombie);
+        assert_eq!(late.iter().filter(lives).count(), 3 - dead);
+        assert!(early.iter().all(|pid| lives(&pid)));
+        assert!(proc::stat(leader.pid()).is_some_and(|stat| !stat.zombie));
+        turn.owe(&own);
+        assert_eq!(turn.owes(), [format!("process-{dead}")]);
+        stop(&mut leader, &[]).await.unwrap();
+        sweep("since-a", Some(&turn.owes()[0])).await;
+        all_gone(&early).await;
+    }
+}
+
 #[tokio::test]
 async fn a_dropped_child_takes_along_descendants_that_hid_their_marker() {
     become_subreaper().unwrap();
