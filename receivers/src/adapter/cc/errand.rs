@@ -134,7 +134,9 @@ impl Errand<'_> {
             .after(process.spent);
         let mut running = Running::new(self.adapter, &self.turn.context, parser);
         let place = process.begin();
-        process.input.write(wire::user(&self.turn.prompt, &message));
+        process
+            .writer
+            .write(wire::user(&self.turn.prompt, &message));
         match read(&mut running, &mut process, self.io).await {
             Finish {
                 result: Some(result),

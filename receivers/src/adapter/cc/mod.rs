@@ -8,7 +8,6 @@ mod argv;
 mod errand;
 mod events;
 mod grants;
-mod input;
 mod outcome;
 mod pool;
 mod probe;
@@ -22,6 +21,7 @@ mod usage;
 mod whose;
 mod wire;
 mod words;
+mod writer;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

@@ -17,8 +17,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::input::{Input, Place};
 use super::wire;
+use super::writer::{Place, Writer};
 use crate::child::{
     Child, Line, Lines, Moment, SpawnError, Spawner, Stdin, Stop, StopSignal, Tail, stop,
 };
@@ -48,7 +48,7 @@ const DEFAULTS: [(&str, &str); 2] = [
 pub(super) struct Process {
     pub(super) child: Child,
     pub(super) lines: Lines<ChildStdout>,
-    pub(super) input: Input,
+    pub(super) writer: Writer,
     errors: Errors,
     spawner: Spawner,
     session: String,
@@ -87,12 +87,12 @@ impl Process {
         let (Some(stdout), Some(stderr)) = (child.take_stdout(), child.take_stderr()) else {
             return Err(SpawnError::Empty);
         };
-        let mut input = Input::start(child.take_stdin());
-        input.write(wire::initialize());
+        let writer = Writer::start(child.take_stdin());
+        writer.write(wire::initialize());
         Ok(Self {
             child,
             lines: Lines::new(stdout, MAX_LINE_BYTES),
-            input,
+            writer,
             errors: Errors::start(stderr),
             spawner,
             session: session.to_owned(),
@@ -115,7 +115,7 @@ impl Process {
     /// The message of a turn begins here; words from before count no more.
     pub(super) fn begin(&mut self) -> Place {
         self.errors.forget();
-        self.input.here()
+        self.writer.here()
     }
 
     /// What it says or does next while it waits for a turn. May be dropped and called again.
@@ -155,11 +155,11 @@ impl Process {
     pub(super) async fn end(self, patience: Duration, hurry: &CancellationToken) {
         let Self {
             mut child,
-            input,
+            writer,
             spawner,
             ..
         } = self;
-        drop(input);
+        drop(writer);
         let hurried = async {
             hurry.cancelled().await;
             tokio::time::sleep(HURRIED_GRACE).await;
@@ -184,7 +184,7 @@ impl Process {
         };
         self.errors.drain().await;
         let last_words = self.errors.text();
-        let unread = self.input.left_unread(place).await;
+        let unread = self.writer.left_unread(place).await;
         bury(&self.spawner).await;
         Autopsy {
             session: self.session,

@@ -12,9 +12,9 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::events::{Ask, Parser, Said};
-use super::input::Input;
 use super::process::{DRAIN, MAX_LINE_BYTES, Process};
 use super::question::{self, Course};
+use super::writer::Writer;
 use super::{CcAdapter, grants, wire};
 use crate::adapter::{AdapterEvent, TurnCommand, TurnIo};
 use crate::child::{Line, Moment};
@@ -48,6 +48,13 @@ pub(super) async fn read(
     process: &mut Process,
     io: &mut TurnIo,
 ) -> Finish {
+    let Process {
+        child,
+        lines,
+        writer,
+        ..
+    } = process;
+    let writer = &*writer;
     let mut finish = Finish::default();
     let (mut heard, mut open) = (true, true);
     let mut until: Option<Instant> = None;
@@ -60,25 +67,25 @@ pub(super) async fn read(
             biased;
             command = io.commands.recv(), if heard => match command {
                 Some(TurnCommand::Answer { request_id, decision, reason, answers }) => {
-                    running.answer(&request_id, Ruling { decision, reason, answers }, &mut process.input);
+                    running.answer(&request_id, Ruling { decision, reason, answers }, writer);
                 }
                 Some(TurnCommand::Interrupt) => {
                     running.interrupted = true;
-                    process.input.write(wire::interrupt());
+                    writer.write(wire::interrupt());
                     until = Some(Instant::now() + INTERRUPT_GRACE);
                 }
                 None => heard = false,
             },
-            line = process.lines.next(), if open => match line {
+            line = lines.next(), if open => match line {
                 Ok(Some(line)) => {
-                    finish.result = running.line(line, io, &mut process.input).await;
+                    finish.result = running.line(line, io, writer).await;
                     if finish.result.is_some() {
                         return finish;
                     }
                 }
                 Ok(None) | Err(_) => open = false,
             },
-            status = process.child.wait(), if finish.status.is_none() => {
+            status = child.wait(), if finish.status.is_none() => {
                 finish.status = status.ok();
                 until = Some(Instant::now() + DRAIN);
                 if finish.status.is_none() {
@@ -104,7 +111,7 @@ impl<'a> Running<'a> {
     }
 
     /// Takes a line. Gives the result when it is one.
-    async fn line(&mut self, line: Line, io: &TurnIo, writer: &mut Input) -> Option<Value> {
+    async fn line(&mut self, line: Line, io: &TurnIo, writer: &Writer) -> Option<Value> {
         let (text, replaced) = match line {
             Line::Text { text, replaced } => (text, replaced),
             Line::TooLong { bytes } => {
@@ -146,7 +153,7 @@ impl<'a> Running<'a> {
         None
     }
 
-    async fn asked(&mut self, ask: Ask, io: &TurnIo, writer: &mut Input) {
+    async fn asked(&mut self, ask: Ask, io: &TurnIo, writer: &Writer) {
         let grants = self.adapter.grants.of(self.context);
         match question::course(&ask, self.adapter.permissions, &grants) {
             Course::Granted => writer.write(wire::allow(&ask, &[])),
@@ -162,7 +169,7 @@ impl<'a> Running<'a> {
     }
 
     /// Passes on a person's answer; one to a request that it no longer waits for is too late to matter.
-    fn answer(&mut self, request_id: &str, ruling: Ruling, writer: &mut Input) {
+    fn answer(&mut self, request_id: &str, ruling: Ruling, writer: &Writer) {
         let Some(mut ask) = self.asks.remove(request_id) else {
             return;
         };

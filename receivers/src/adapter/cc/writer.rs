@@ -19,9 +19,9 @@ const BREAK_TIME: Duration = Duration::from_millis(200);
 
 /// Writes lines to the CLI, one after the other, until it is dropped, which closes the CLI's standard input.
 #[derive(Debug)]
-pub(super) struct Input {
+pub(super) struct Writer {
     lines: mpsc::Sender<String>,
-    queued_bytes: u64,
+    queued_bytes: AtomicU64,
     written_bytes: Arc<AtomicU64>,
     /// Aborts the writing when dropped.
     task: JoinSet<()>,
@@ -33,7 +33,7 @@ pub(super) struct Input {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place(u64);
 
-impl Input {
+impl Writer {
     pub(super) fn start(stdin: Option<ChildStdin>) -> Self {
         let (lines, queue) = mpsc::channel(QUEUE);
         let written_bytes = Arc::new(AtomicU64::new(0));
@@ -46,7 +46,7 @@ impl Input {
         }
         Self {
             lines,
-            queued_bytes: 0,
+            queued_bytes: AtomicU64::new(0),
             written_bytes,
             task,
             pipe,
@@ -54,16 +54,16 @@ impl Input {
     }
 
     /// A full queue means that the CLI reads nothing any more: then the interrupt's grace or the deadline ends it.
-    pub(super) fn write(&mut self, line: String) {
+    pub(super) fn write(&self, line: String) {
         let bytes = line.len() as u64;
         if self.lines.try_send(line).is_ok() {
-            self.queued_bytes += bytes;
+            self.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
         }
     }
 
     /// Where the next line begins.
     pub(super) fn here(&self) -> Place {
-        Place(self.queued_bytes)
+        Place(self.queued_bytes.load(Ordering::Relaxed))
     }
 
     /// Whether a dead CLI certainly read nothing of what was written from `place` on: it is in the pipe still, all of it.
@@ -106,27 +106,27 @@ mod tests {
     use super::*;
     use crate::child::{Child, ChildEnv, Spawner, Stdin, stop};
 
-    fn start(script: &str) -> (Child, Input, tempfile::TempDir) {
+    fn start(script: &str) -> (Child, Writer, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
         let mut env = ChildEnv::default();
         env.set("PATH", "/usr/bin:/bin");
-        let spawner = Spawner::new("input-a", &TaskId::mint(), dir.path().to_path_buf(), env);
+        let spawner = Spawner::new("writer-a", &TaskId::mint(), dir.path().to_path_buf(), env);
         let argv = ["sh", "-c", script].map(str::to_owned);
         let mut child = spawner.spawn(&argv, Stdin::Piped).unwrap();
-        let input = Input::start(child.take_stdin());
+        let input = Writer::start(child.take_stdin());
         (child, input, dir)
     }
 
     #[tokio::test]
     async fn what_a_dead_process_never_read_is_known_and_what_it_read_is_not_called_unread() {
-        let (mut child, mut input, _dir) = start("exec sleep 600");
+        let (mut child, input, _dir) = start("exec sleep 600");
         input.write("first\n".to_owned());
         let place = input.here();
         input.write("x".repeat(300_000));
         stop(&mut child, &[]).await;
         assert!(input.left_unread(place).await);
 
-        let (mut child, mut input, dir) = start("head -c 7 > got; exec sleep 600");
+        let (mut child, input, dir) = start("head -c 7 > got; exec sleep 600");
         input.write("first\n".to_owned());
         let place = input.here();
         input.write("second\n".to_owned());
