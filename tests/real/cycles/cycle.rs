@@ -14,6 +14,8 @@ use crate::scene::{BOUND, Scene};
 
 /// What a dispatch has to end by itself before it is canceled.
 const BY_ITSELF: Duration = Duration::from_secs(2);
+/// The exit code of a request whose daemon went away before it answered.
+const DAEMON_WENT: i32 = 4;
 /// What processes have to be gone after the end of their dispatch; orphans of a dead receiver are swept within 2 s of the
 /// start of the next.
 const SETTLES_WITHIN: Duration = Duration::from_secs(10);
@@ -151,8 +153,12 @@ fn end(scene: &Scene, id: &str, patience: Duration) -> Value {
     let mut waiting = scene.spawn(&["dispatches", "wait", id, "--json"]);
     let mut ended = || waiting.try_wait().expect("it is waited for").is_some();
     if !holds_within(patience, &mut ended) {
-        // It may end at this moment; then there is nothing to cancel.
-        scene.run(&["dispatches", "cancel", id]);
+        // It may end at this moment; then there is nothing to cancel. A daemon that dies under the request says so, and to
+        // ask again.
+        holds_within(BOUND, || {
+            let asked = scene.run(&["dispatches", "cancel", id]);
+            ended() || asked.code != DAEMON_WENT
+        });
     }
     let over = holds_within(BOUND, ended);
     let _ = waiting.kill();
