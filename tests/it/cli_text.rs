@@ -8,7 +8,6 @@ use serde_json::Value;
 
 /// Every command, with the words that lead to it.
 const COMMANDS: &[&str] = &[
-const COMMANDS: [&str; 29] = [
     "",
     "init",
     "peers",

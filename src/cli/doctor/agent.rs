@@ -3,11 +3,11 @@
 //! A running receiver has told it; else the adapter is asked, without a turn, as the receiver would ask it.
 
 use fleet_receivers::Mode;
+use fleet_receivers::adapter::versions::{Fit, versions};
 use fleet_receivers::adapter::{Readiness, ReadinessState, build};
 use fleet_receivers::child::ChildEnv;
 use fleet_receivers::config::ReceiverConfig;
 use fleet_receivers::folder::ReadinessWord;
-use fleet_receivers::adapter::versions::{Fit, versions};
 
 use super::check::Check;
 use crate::config::ReceiverPeer;
@@ -56,6 +56,7 @@ fn told(view: Option<&PeerView>) -> Option<Readiness> {
     let state = match login {
         ReadinessWord::Ready => ReadinessState::Ready,
         ReadinessWord::Missing => ReadinessState::Missing { detail, remedy },
+        ReadinessWord::Outdated => ReadinessState::Outdated { detail, remedy },
         ReadinessWord::Unauthenticated => ReadinessState::Unauthenticated { detail, remedy },
         ReadinessWord::Checking | ReadinessWord::Untrusted => return None,
     };
@@ -133,6 +134,9 @@ fn judge(name: &str, mode: Mode, seen: &Seen) -> Vec<Check> {
             (detail, "Its agent is not installed"),
             remedy,
         ),
+        ReadinessState::Outdated { detail, remedy } => {
+            told_bad((name, "agent"), (detail, "Its agent is too old"), remedy)
+        }
         ReadinessState::Unauthenticated { detail, remedy } => told_bad(
             (name, "login"),
             (detail, "Its agent is not logged in"),

@@ -140,8 +140,8 @@ fn answer(keyword: Keyword, read: &Read, stage: Stage<'_>) -> Action {
     match keyword {
         Keyword::Write => call(read, 1, write(stage.repo)),
         Keyword::Bash => call(read, 1, shell(SHORT)),
-        Keyword::Ask => ask(read, json!([colour()])),
-        Keyword::AskTwo => ask(read, json!([colour(), sizes()])),
+        Keyword::Ask => ask(read, &[colour()]),
+        Keyword::AskTwo => ask(read, &[colour(), sizes()]),
         Keyword::Leave => call(read, 1, shell(LEAVE)),
         Keyword::Background => call(read, 1, background()),
         Keyword::Multi => call(read, 3, shell(SHORT)),
@@ -230,7 +230,7 @@ fn background() -> (&'static str, Value) {
 }
 
 /// Puts questions to the person, then says what came back.
-fn ask(read: &Read, questions: Value) -> Action {
+fn ask(read: &Read, questions: &[Value]) -> Action {
     if read.tool_results > 0 {
         return Action::Text(format!("TOLD: {}", read.last_result));
     }

@@ -172,15 +172,15 @@ fn budget() -> Row {
 
 fn unable() -> Vec<Row> {
     let unable = |name, cli, end| row(name, vec![send("PONG")], end, vec![]).on(cli);
-    let missing = End {
+    let unfit = |words| End {
         reason: Some("unreachable"),
         kind: Some("unreachable"),
-        words: &["claude", "install"],
+        words,
         ..no_login()
     };
     vec![
-        unable("CLI missing", Cli::Missing, missing),
-        unable("CLI too old", Cli::TooOld, failed(&["option"])),
+        unable("CLI missing", Cli::Missing, unfit(&["claude", "install"])),
+        unable("CLI too old", Cli::TooOld, unfit(&["1.0.3"])),
         unable("not logged in", Cli::NoLogin, no_login()),
     ]
 }
