@@ -46,12 +46,21 @@ pub(crate) fn measure() {
     );
     row(
         "overhead per turn over the bare CLI, p50",
-        &ms(median(ours).saturating_sub(median(bare))),
+        &more(median(ours), median(bare)),
         "25 ms",
         "up to 2,000 ms",
     );
     super::fleet(dir.path(), &["stop", "--all"]);
     super::fleet(dir.path(), &["daemon", "stop"]);
+}
+
+/// How much longer one took than the other; below zero when it was faster.
+fn more(one: Duration, other: Duration) -> String {
+    if one >= other {
+        ms(one - other)
+    } else {
+        format!("-{}", ms(other - one))
+    }
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -60,22 +69,37 @@ async fn turns(dir: &Path, binary: &Path) -> (Vec<Duration>, Vec<Duration>) {
         .await
         .expect("model server");
     let env = claude::env(binary, &dir.join("home"), &model.url());
-    // The model is served by the workers; this thread may wait.
-    let bare = bare(dir, binary, &env);
     let deployed = Command::new(env!("CARGO_BIN_EXE_fleet"))
         .arg("--config")
         .arg(dir.join("fleet.toml"))
         .arg("--state-dir")
         .arg(dir.join("state"))
         .args(["deploy", "app"])
-        .envs(env)
+        .envs(env.iter().cloned())
         .output()
         .expect("fleet runs");
     assert!(deployed.status.success(), "{deployed:?}");
-    (bare, dispatched(dir).await)
+    let mut process = Bare::start(dir, binary, &env);
+    let handle = connect(dir).await;
+    let (mut bare, mut ours) = (Vec::with_capacity(TURNS), Vec::with_capacity(TURNS));
+    // In turn, so that a machine that is busy for a while is so for both.
+    for n in 0..WARM_UP + TURNS {
+        let text = format!("PONG {n}");
+        let began = Instant::now();
+        // The model is served by the workers; this thread may wait.
+        process.turn(&text);
+        let between = Instant::now();
+        one_dispatch(&handle, "app", &text, Some(CONTEXT)).await;
+        if n >= WARM_UP {
+            bare.push(between - began);
+            ours.push(between.elapsed());
+        }
+    }
+    process.end();
+    (bare, ours)
 }
 
-async fn dispatched(dir: &Path) -> Vec<Duration> {
+async fn connect(dir: &Path) -> ControlHandle {
     let target = Target {
         config: dir.join("fleet.toml").canonicalize().expect("config"),
         explicit: true,
@@ -83,16 +107,7 @@ async fn dispatched(dir: &Path) -> Vec<Duration> {
         program: env!("CARGO_BIN_EXE_fleet").into(),
         env_names: Vec::new(),
     };
-    let handle = ControlHandle::connect(&target).await.expect("daemon");
-    let mut times = Vec::with_capacity(TURNS);
-    for n in 0..WARM_UP + TURNS {
-        let began = Instant::now();
-        one_dispatch(&handle, "app", &format!("PONG {n}"), Some(CONTEXT)).await;
-        if n >= WARM_UP {
-            times.push(began.elapsed());
-        }
-    }
-    times
+    ControlHandle::connect(&target).await.expect("daemon")
 }
 
 /// A warm process and its pipes.
@@ -100,29 +115,6 @@ struct Bare {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-}
-
-fn bare(dir: &Path, binary: &Path, env: &[(String, String)]) -> Vec<Duration> {
-    let mut process = Bare::start(dir, binary, env);
-    process.write(&json!({
-        "type": "control_request", "request_id": "bench", "request": { "subtype": "initialize", "hooks": null },
-    }));
-    process.until("control_response");
-    let mut times = Vec::with_capacity(TURNS);
-    for n in 0..WARM_UP + TURNS {
-        let began = Instant::now();
-        process.write(&json!({
-            "type": "user", "parent_tool_use_id": null, "session_id": "",
-            "message": { "role": "user", "content": [{ "type": "text", "text": format!("PONG {n}") }] },
-        }));
-        let result = process.until("result");
-        assert_eq!(result["result"], "PONG");
-        if n >= WARM_UP {
-            times.push(began.elapsed());
-        }
-    }
-    process.end();
-    times
 }
 
 impl Bare {
@@ -141,11 +133,25 @@ impl Bare {
             .expect("claude starts");
         let input = child.stdin.take().expect("input");
         let output = BufReader::new(child.stdout.take().expect("output"));
-        Self {
+        let mut process = Self {
             child,
             input,
             output,
-        }
+        };
+        process.write(&json!({
+            "type": "control_request", "request_id": "bench", "request": { "subtype": "initialize", "hooks": null },
+        }));
+        process.until("control_response");
+        process
+    }
+
+    /// One turn, to its result.
+    fn turn(&mut self, text: &str) {
+        self.write(&json!({
+            "type": "user", "parent_tool_use_id": null, "session_id": "",
+            "message": { "role": "user", "content": [{ "type": "text", "text": text }] },
+        }));
+        assert_eq!(self.until("result")["result"], "PONG");
     }
 
     fn write(&mut self, line: &Value) {

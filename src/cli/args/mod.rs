@@ -104,8 +104,7 @@ pub enum Command {
     Transcripts(TranscriptsArgs),
     /// Print the log of the daemon, or of a peer's receiver
     Logs(LogsArgs),
-    /// Show what this fleet.toml would run, and accept it
-    /// Show what this fleet.toml, or the repo of a peer, would run, and accept it
+    /// Show what this fleet.toml, or a peer's repo, would run; accept it
     Trust(TrustArgs),
     /// Run, start, stop or look at the daemon of this fleet
     Daemon(DaemonArgs),
@@ -113,7 +112,6 @@ pub enum Command {
     Serve(ServeArgs),
     /// Have systemd start this fleet's daemon when you log in
     Service(ServiceArgs),
-    /// Check all that fleet needs, and print what mends each thing that is wrong; changes nothing
     /// Check what fleet needs, and print what mends what is wrong; changes nothing
     Doctor,
     /// Look at the configuration

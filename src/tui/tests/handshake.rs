@@ -9,7 +9,7 @@ use crate::domain::Health;
 use crate::tui::msg::{Effect, Purpose};
 
 use super::samples::{model, name, peer, snapshot};
-use super::{feed, screen};
+use super::{NOW_MS, feed, feed_at, screen};
 
 fn names(list: &[&str]) -> Names {
     Names {
@@ -66,7 +66,9 @@ fn changed_settings_are_asked_about_before_work_is_given() {
         insta::assert_snapshot!("trust_settings_80x24", screen(&mut model, 80, 24));
         assert!(feed(&mut model, "n").is_empty(), "no is no");
     }
-    let effects = feed(&mut model, "ny");
+    feed(&mut model, "n");
+    assert!(feed(&mut model, "y").is_empty(), "nobody reads so fast");
+    let effects = feed_at(&mut model, "y", NOW_MS + 500);
     let expected = Effect::Call {
         purpose: Purpose::TrustSettings(name("app")),
         command: Command::TrustPeer {

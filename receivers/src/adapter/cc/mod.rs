@@ -43,7 +43,7 @@ const LOGIN_REMEDY: &str =
 pub const INSTALL_REMEDY: &str = "npm install -g @anthropic-ai/claude-code";
 
 /// What mends one that is too old.
-const UPDATE_REMEDY: &str = "run `claude update`, or npm install -g @anthropic-ai/claude-code";
+const UPDATE_REMEDY: &str = "claude update";
 
 /// The oldest that passes the tests of this adapter (measured with `FLEET_TEST_CLAUDE`), but for the words of subagents, which
 /// it keeps to itself. 2.1.105 left calls of the model that it makes beside a turn out of the turn's figures; 2.1.0 does not say
