@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Budget,
     /// The peer cannot be reached or started.
     Unreachable,
+    /// The peer's agent is not installed, or too old to be driven: trying again does not mend it.
+    NoAgent,
     /// The peer or the agent wants a login or another token.
     Unauthenticated,
     /// It may have run; nobody can say.
@@ -56,6 +58,7 @@ impl ErrorKind {
             Self::Duplicate => "duplicate",
             Self::Budget => "budget",
             Self::Unreachable => "unreachable",
+            Self::NoAgent => "no_agent",
             Self::Unauthenticated => "unauthenticated",
             Self::UnknownOutcome => "unknown_outcome",
             Self::Deadline => "deadline",
@@ -67,14 +70,18 @@ impl ErrorKind {
     }
 
     /// The exit code of a command that ends with this: 1 the work failed, 2 bad input, 3 guard or budget,
-    /// 4 unreachable or unknown, 5 deadline.
+    /// 4 unreachable, unable or unknown, 5 deadline.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Agent | Self::State | Self::Internal => 1,
             Self::Usage | Self::Contract | Self::Config | Self::Untrusted | Self::NotFound => 2,
             Self::Duplicate | Self::Budget => 3,
-            Self::Unreachable | Self::Unauthenticated | Self::UnknownOutcome | Self::Daemon => 4,
+            Self::Unreachable
+            | Self::NoAgent
+            | Self::Unauthenticated
+            | Self::UnknownOutcome
+            | Self::Daemon => 4,
             Self::Deadline => 5,
         }
     }
@@ -122,6 +129,7 @@ mod tests {
     fn the_word_is_that_of_the_json() {
         for kind in [
             ErrorKind::NotFound,
+            ErrorKind::NoAgent,
             ErrorKind::UnknownOutcome,
             ErrorKind::Budget,
         ] {

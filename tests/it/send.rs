@@ -1,10 +1,10 @@
 //! One dispatch from the command line, with nothing running before.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, text};
+use crate::fleet::{Fleet, Said, text};
 
 const ECHO: &str = "[peers.echo]\nmode = \"echo\"\n";
 
@@ -216,4 +216,26 @@ fn twenty_commands_that_find_no_daemon_start_one() {
         },
     );
     fleet.shut_down();
+}
+
+/// What trying again does not mend is told at once, not when the time for trying again is over (30 s).
+#[test]
+fn an_agent_that_is_not_installed_is_told_at_once() {
+    let fleet = Fleet::new("[peers.app]\nmode = \"cc\"\nrepo = \".\"\n");
+    let began = Instant::now();
+    let said = Said::of(
+        &fleet
+            .command(&["send", "app", "x", "--json"])
+            .env("PATH", fleet.path("no-bin"))
+            .output()
+            .expect("send"),
+    );
+    let took = began.elapsed();
+    assert_eq!(said.code, 4, "{said:?}");
+    let object = said.json();
+    assert_eq!(object["reason"], "unreachable", "{object}");
+    assert_eq!(object["error"]["kind"], "no_agent", "{object}");
+    let remedy = object["error"]["remedy"].as_str().expect("remedy");
+    assert!(remedy.contains("claude"), "{remedy}");
+    assert!(took < Duration::from_secs(15), "it took {took:?}");
 }

@@ -96,7 +96,8 @@ pub(super) fn after_no_peer(failure: &Failure) -> Option<Reason> {
         ErrorKind::Unreachable | ErrorKind::Daemon | ErrorKind::Internal => None,
         ErrorKind::Unauthenticated => Some(Reason::Unauthenticated),
         ErrorKind::Untrusted => Some(Reason::Untrusted),
-        ErrorKind::Usage
+        ErrorKind::NoAgent
+        | ErrorKind::Usage
         | ErrorKind::Contract
         | ErrorKind::Config
         | ErrorKind::NotFound

@@ -12,8 +12,8 @@ use crate::domain::{ErrorKind, Failure, PeerName};
 pub(super) fn unable(health: &Health) -> Option<(String, ErrorKind)> {
     let (word, kind) = match health.readiness {
         ReadinessWord::Ready | ReadinessWord::Checking => return None,
-        ReadinessWord::Missing => ("its agent is not installed", ErrorKind::Unreachable),
-        ReadinessWord::Outdated => ("its agent is too old", ErrorKind::Unreachable),
+        ReadinessWord::Missing => ("its agent is not installed", ErrorKind::NoAgent),
+        ReadinessWord::Outdated => ("its agent is too old", ErrorKind::NoAgent),
         ReadinessWord::Unauthenticated => {
             ("its agent is not logged in", ErrorKind::Unauthenticated)
         }
@@ -93,8 +93,9 @@ mod tests {
         let login = refuse(ReadinessWord::Unauthenticated);
         assert_eq!(login.kind, ErrorKind::Unauthenticated);
         assert_eq!(login.remedy, "claude /login");
-        assert_eq!(refuse(ReadinessWord::Missing).kind.exit_code(), 4);
+        assert_eq!(refuse(ReadinessWord::Missing).kind, ErrorKind::NoAgent);
         let old = refuse(ReadinessWord::Outdated);
+        assert_eq!(old.kind, ErrorKind::NoAgent);
         assert_eq!(old.kind.exit_code(), 4);
         assert!(old.message.contains("too old"), "{old}");
         assert_eq!(refuse(ReadinessWord::Untrusted).kind.exit_code(), 2);

@@ -174,7 +174,7 @@ fn unable() -> Vec<Row> {
     let unable = |name, cli, end| row(name, vec![send("PONG")], end, vec![]).on(cli);
     let unfit = |words| End {
         reason: Some("unreachable"),
-        kind: Some("unreachable"),
+        kind: Some("no_agent"),
         words,
         ..no_login()
     };
