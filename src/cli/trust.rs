@@ -1,36 +1,55 @@
 //! `fleet trust`: shows what this fleet.toml would run, and accepts it; with a peer, the agent settings of its repo.
 //!
-//! Owns: asking the person. An acceptance names the hash that was shown, so that a file which changes while the person
+//! Owns: asking the person, for both. An acceptance names the hash that was shown, so that what changes while the person
 //! reads is not accepted. Does not own: what trust means, see [`crate::config`].
 
 mod peer;
 
 use std::io;
 
+use serde::Serialize;
+
 use super::args::{GlobalArgs, TrustArgs};
 use super::session::{Session, peer_name, unexpected};
-use super::{CommandResult, exit, output};
+use super::{CommandResult, exit, json, output};
 use crate::control::{Answer, Command, TrustView};
 use crate::domain::{ErrorKind, Failure, SafeText};
 
 /// Does `fleet trust`.
 pub(crate) async fn execute(global: &GlobalArgs, args: &TrustArgs) -> CommandResult {
     let session = Session::open(global).await?;
-    if let Some(name) = &args.peer {
-        return peer::execute(global, args, &session, peer_name(name)?).await;
-    }
-    let mut view = trust(&session, None).await?;
-    if !global.json {
-        output::text(&words(&view))?;
-    }
-    if !view.accepted {
-        if !args.yes && !may_accept(global, "fleet trust --yes")? {
-            if global.json {
-                output::json(&view)?;
-            }
-            return Err(declined());
+    match &args.peer {
+        Some(name) => peer::execute(global, args, &session, peer_name(name)?).await,
+        None => {
+            let ask = async |accept| trust(&session, accept).await;
+            decide(global, args, declined(), ask).await
         }
-        view = trust(&session, Some(view.hash)).await?;
+    }
+}
+
+/// What a person may accept, as it stands.
+trait Acceptable: Serialize {
+    fn accepted(&self) -> bool;
+    fn hash(&self) -> &str;
+    fn words(&self) -> SafeText;
+}
+
+/// Shows what there is to accept, asks the person, and accepts what was shown.
+async fn decide<View: Acceptable>(
+    global: &GlobalArgs,
+    args: &TrustArgs,
+    declined: Failure,
+    ask: impl AsyncFn(Option<String>) -> Result<View, Failure>,
+) -> CommandResult {
+    let mut view = ask(None).await?;
+    if !global.json {
+        output::text(&view.words())?;
+    }
+    if !view.accepted() {
+        if !args.yes && !may_accept(global, &declined.remedy)? {
+            return refuse(global, &view, declined);
+        }
+        view = ask(Some(view.hash().to_owned())).await?;
         if !global.json {
             output::text(&SafeText::of("Accepted."))?;
         }
@@ -41,10 +60,36 @@ pub(crate) async fn execute(global: &GlobalArgs, args: &TrustArgs) -> CommandRes
     Ok(exit::DONE)
 }
 
+/// With `--json`, what there is to accept and that it was not are one object.
+fn refuse(global: &GlobalArgs, view: &impl Acceptable, declined: Failure) -> CommandResult {
+    if !global.json {
+        return Err(declined);
+    }
+    let mut object = json::to_value(view)?;
+    object["error"] = json::to_value(&declined)?;
+    output::json(&object)?;
+    output::failure(&declined);
+    Ok(declined.kind.exit_code())
+}
+
 async fn trust(session: &Session, accept: Option<String>) -> Result<TrustView, Failure> {
     match session.call(Command::Trust { accept }).await? {
         Answer::Trust(view) => Ok(*view),
         other => Err(unexpected(&other)),
+    }
+}
+
+impl Acceptable for TrustView {
+    fn accepted(&self) -> bool {
+        self.accepted
+    }
+
+    fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    fn words(&self) -> SafeText {
+        words(self)
     }
 }
 

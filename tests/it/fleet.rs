@@ -295,12 +295,6 @@ pub(crate) fn run_bare(home: &Path, words: &[&str]) -> Said {
     Said::of(&command.output().expect("fleet runs"))
 }
 
-/// The first JSON object on its standard output: what was looked at, before a failure.
-pub(crate) fn first_object(said: &Said) -> Value {
-    let line = said.stdout.lines().next().unwrap_or_default();
-    serde_json::from_str(line).unwrap_or_else(|error| panic!("no JSON ({error}) in {said:?}"))
-}
-
 /// Waits until a condition holds. Says whether it did in time.
 pub(crate) fn holds_within(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + limit;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fleet_testkit::{ModelServer, claude};
 
-use crate::fleet::{Fleet, Said, first_object};
+use crate::fleet::{Fleet, Said};
 
 /// A machine of one person: a home, a project in it, and programs on the PATH.
 struct Machine {
@@ -94,7 +94,7 @@ fn what_is_found_is_named_and_written() {
     assert_eq!(left.len(), 2, "{left:?}");
 
     assert_eq!(machine.run(&["config", "check"]).code, 0);
-    let accepted = || first_object(&machine.run(&["trust", "--json"]))["accepted"] == true;
+    let accepted = || machine.run(&["trust", "--json"]).json()["accepted"] == true;
     assert!(accepted());
     // A file that is there stays, whoever asks.
     let again = machine.run(&["init"]);

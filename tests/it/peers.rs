@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::time::Duration;
 
-use crate::fleet::{Fleet, Said, first_object};
+use crate::fleet::{Fleet, Said};
 
 const ECHO: &str = "# mine\r\n[peers.echo]\r\nmode = \"echo\" # built in\r\n# the end";
 
@@ -19,7 +19,7 @@ fn file(fleet: &Fleet) -> String {
 }
 
 fn accepted(fleet: &Fleet) -> bool {
-    first_object(&fleet.run_implicit(&["trust", "--json"]))["accepted"] == true
+    fleet.run_implicit(&["trust", "--json"]).json()["accepted"] == true
 }
 
 fn ok(said: Said) -> Said {

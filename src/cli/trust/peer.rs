@@ -1,13 +1,13 @@
 //! `fleet trust PEER`: shows how the agent settings of a peer's repo changed, and accepts them.
 //!
-//! Owns: the words. An acceptance names the hash that was shown. Does not own: what is watched.
+//! Owns: the words. Does not own: asking, nor what is watched.
 
 use fleet_receivers::harness::ChangeKind;
 
+use super::super::CommandResult;
 use super::super::args::{GlobalArgs, TrustArgs};
 use super::super::session::{Session, unexpected};
-use super::super::{CommandResult, exit, output};
-use super::may_accept;
+use super::{Acceptable, decide};
 use crate::control::{Answer, ChangeView, Command, PeerTrustView};
 use crate::domain::{ErrorKind, Failure, PeerName, SafeText};
 
@@ -18,27 +18,22 @@ pub(super) async fn execute(
     session: &Session,
     peer: PeerName,
 ) -> CommandResult {
-    let mut view = ask(session, &peer, None).await?;
-    if !global.json {
-        output::text(&words(&view))?;
+    let ask = async |accept| ask(session, &peer, accept).await;
+    decide(global, args, declined(&peer), ask).await
+}
+
+impl Acceptable for PeerTrustView {
+    fn accepted(&self) -> bool {
+        self.accepted
     }
-    if !view.accepted {
-        let without_asking = format!("fleet trust {peer} --yes");
-        if !args.yes && !may_accept(global, &without_asking)? {
-            if global.json {
-                output::json(&view)?;
-            }
-            return Err(declined(&peer));
-        }
-        view = ask(session, &peer, Some(view.hash)).await?;
-        if !global.json {
-            output::text(&SafeText::of("Accepted."))?;
-        }
+
+    fn hash(&self) -> &str {
+        &self.hash
     }
-    if global.json {
-        output::json(&view)?;
+
+    fn words(&self) -> SafeText {
+        words(self)
     }
-    Ok(exit::DONE)
 }
 
 async fn ask(
