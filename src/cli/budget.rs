@@ -1,11 +1,11 @@
 //! `fleet budget`: what peers may spend and what they spent, and what a person does about it.
 //!
-//! Owns: the table, and that a command which lost its daemon is given again under the same id, so that it counts once.
+//! Owns: the table, and the id under which a command counts once, however often it is given.
 
 use serde_json::json;
 
 use super::args::{BudgetArgs, BudgetCommand, GlobalArgs, TopUpArgs};
-use super::session::{call_again, optional_peer, peer_name, unexpected};
+use super::session::{Session, optional_peer, peer_name, unexpected};
 use super::table::Table;
 use super::{CommandResult, exit, output, text};
 use crate::control::{Amounts, Answer, BudgetView, Command};
@@ -13,7 +13,8 @@ use crate::domain::{CommandId, Cost, ErrorKind, Failure, SafeText, TopUp};
 
 /// Does `fleet budget`.
 pub(crate) async fn execute(global: &GlobalArgs, args: &BudgetArgs) -> CommandResult {
-    let budgets = match call_again(global, &command(args)?).await? {
+    let command = command(args)?;
+    let budgets = match Session::open(global).await?.call(command).await? {
         Answer::Budgets(budgets) => budgets,
         other => return Err(unexpected(&other)),
     };

@@ -35,15 +35,21 @@ impl Session {
         Ok(Self { handle })
     }
 
-    /// Sends a command and waits for its answer. One that may be repeated is, once, when the daemon went away before it answered.
+    /// Sends a command and waits for its answer. One that may be repeated is, for up to [`AGAIN_FOR`], when the daemon stopped or
+    /// went away before it answered: the next one is started.
     pub(crate) async fn call(&self, command: Command) -> Result<Answer, Failure> {
-        let again = command.may_be_repeated().then(|| command.clone());
-        match (self.handle.call(command).await, again) {
-            (Err(failure), Some(command)) if failure.kind == ErrorKind::Daemon => {
-                let handle = ControlHandle::connect(self.handle.target()).await?;
-                handle.call(command).await
+        let give_up_at = Instant::now() + AGAIN_FOR;
+        let mut handle = self.handle.clone();
+        loop {
+            let failure = match handle.call(command.clone()).await {
+                Err(failure) if failure.kind == ErrorKind::Daemon => failure,
+                answered => return answered,
+            };
+            if !command.may_be_repeated() || Instant::now() >= give_up_at {
+                return Err(failure);
             }
-            (answer, _) => answer,
+            tokio::time::sleep(AGAIN_PAUSE).await;
+            handle = ControlHandle::connect(handle.target()).await?;
         }
     }
 
@@ -55,29 +61,6 @@ impl Session {
     /// Sends a command that has many answers.
     pub(crate) async fn stream(&self, command: Command) -> Result<AnswerStream, Failure> {
         self.handle.stream(command).await
-    }
-}
-
-/// Gives a command that counts once, however often it is given: one that loses its daemon on the way starts it and gives
-/// the command again.
-///
-/// # Errors
-/// The daemon's own answer, or that none was reached for [`AGAIN_FOR`].
-pub(crate) async fn call_again(global: &GlobalArgs, command: &Command) -> Result<Answer, Failure> {
-    let target = target(global)?;
-    // A daemon that cannot be started at all is told at once.
-    let mut handle = ControlHandle::connect(&target).await?;
-    let give_up_at = Instant::now() + AGAIN_FOR;
-    loop {
-        let failure = match handle.call(command.clone()).await {
-            Err(failure) if failure.kind == ErrorKind::Daemon && !handle.is_connected() => failure,
-            answered => return answered,
-        };
-        if Instant::now() >= give_up_at {
-            return Err(failure);
-        }
-        tokio::time::sleep(AGAIN_PAUSE).await;
-        handle = ControlHandle::connect(&target).await?;
     }
 }
 

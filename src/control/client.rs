@@ -138,13 +138,6 @@ impl ControlHandle {
         &self.inner.daemon
     }
 
-    /// Whether the daemon is there still: a failure of a connection that stands is the daemon's own word.
-    #[must_use]
-    pub fn is_connected(&self) -> bool {
-        let pending = self.inner.pending.lock();
-        pending.unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-
     /// Sends a command and waits for its first answer ([`Answer::Done`] when it has no other).
     ///
     /// # Errors

@@ -230,9 +230,10 @@ fn greet(line: &str, credentials: Option<UCred>, core: &Core) -> Result<Caller, 
     })
 }
 
+/// No failure of kind `daemon`: asking again is no remedy.
 fn no_request(error: &serde_json::Error) -> Failure {
     Failure::new(
-        ErrorKind::Daemon,
+        ErrorKind::Internal,
         format!("The daemon does not understand what it was asked: {error}."),
         "Run `fleet daemon stop`, then the command again.",
     )
