@@ -1,7 +1,7 @@
 //! Writing a fleet.toml.
 //!
 //! Owns: making one where none is, and changing one, so that whoever reads meets the old text or the new one, never a part,
-//! and of changes at once none is lost. Other files that stand beside a person's own are written so too. Does not own: the texts.
+//! and of changes at once none is lost. Other files of ours are written so too. Does not own: the texts.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -33,6 +33,16 @@ pub fn create(path: &Path, text: &str) -> io::Result<()> {
     // A hard link is the rename that replaces nothing.
     std::fs::hard_link(&temporary.path, path)?;
     drop(temporary);
+    sync_folder(path)
+}
+
+/// Puts a file for its owner alone in its place, whether one is there or not.
+///
+/// # Errors
+/// What the disk says; what was there is there then.
+pub fn put_private(path: &Path, text: &str) -> io::Result<()> {
+    let temporary = Temporary::write(path, text, 0o600)?;
+    std::fs::rename(&temporary.path, path)?;
     sync_folder(path)
 }
 

@@ -4,12 +4,12 @@
 //! the working directory may have come with a hostile repo; until a person accepts it, only `echo` peers start, no other
 //! address is contacted, and transcripts stay inside its folder.
 
-use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use fleet_receivers::Mode;
 
+use super::file::put_private;
 use super::types::{FleetConfig, PeerConfig, PeerKind};
 use crate::domain::{ErrorKind, Failure, PeerText, SafeText};
 
@@ -222,7 +222,7 @@ impl Accepted {
         lines.retain(|line| line != hash);
         lines.push(hash.to_owned());
         let skip = lines.len().saturating_sub(REMEMBERED);
-        self.replace(&(lines[skip..].join("\n") + "\n"))
+        put_private(&self.path, &(lines[skip..].join("\n") + "\n"))
     }
 
     fn read(&self) -> Vec<String> {
@@ -231,18 +231,5 @@ impl Accepted {
             .lines()
             .map(str::to_owned)
             .collect()
-    }
-
-    fn replace(&self, text: &str) -> std::io::Result<()> {
-        let temporary = self.path.with_extension("new");
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, &self.path)
     }
 }

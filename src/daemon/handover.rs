@@ -10,6 +10,7 @@ use fleet_a2a::clock;
 use serde::{Deserialize, Serialize};
 
 use super::lock::Lock;
+use crate::config::file::put_private;
 use crate::control::Build;
 use crate::domain::{ErrorKind, Failure};
 
@@ -50,9 +51,9 @@ pub(super) fn announce(state_dir: &Path, to: &Build) -> Result<(), Failure> {
         to: to.clone(),
         at_ms: clock::now_ms(),
     };
-    let written = serde_json::to_vec(&word)
+    let written = serde_json::to_string(&word)
         .map_err(std::io::Error::from)
-        .and_then(|bytes| replace(state_dir, &bytes));
+        .and_then(|text| put_private(&state_dir.join(FILE), &text));
     written.map_err(|error| {
         Failure::new(
             ErrorKind::Daemon,
@@ -112,21 +113,6 @@ impl Handover {
             Way::Ours
         }
     }
-}
-
-/// Whole or not at all, and for the owner alone.
-fn replace(state_dir: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let temporary = state_dir.join(format!(".{FILE}.{}.tmp", std::process::id()));
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    std::io::Write::write_all(&mut file, bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, state_dir.join(FILE))
 }
 
 #[cfg(test)]
