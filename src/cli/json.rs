@@ -6,6 +6,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::text;
 use crate::control::{DispatchView, PeerView};
 use crate::domain::{ErrorKind, Failure, SafeText};
 
@@ -45,11 +46,23 @@ fn escape(json: &str) -> String {
 pub(crate) fn dispatch(view: &DispatchView) -> Result<Value, Failure> {
     let mut value = to_value(view)?;
     if let Value::Object(fields) = &mut value {
-        let detail = fields.shift_remove("detail");
-        let requests = detail.and_then(|mut detail| detail.get_mut("permissions").map(Value::take));
-        fields.insert("requests".to_owned(), requests.unwrap_or_else(|| json!([])));
+        fields.shift_remove("detail");
+        fields.insert("requests".to_owned(), requests(view)?);
     }
     Ok(value)
+}
+
+/// What waits for a person, each with why the last answer to it was not taken, where there was one.
+fn requests(view: &DispatchView) -> Result<Value, Failure> {
+    let mut requests = Vec::new();
+    for request in &view.detail.permissions {
+        let mut object = to_value(request)?;
+        if let Some(refused) = text::answer_refused(view, request) {
+            object["answer_refused"] = to_value(&refused.reason)?;
+        }
+        requests.push(object);
+    }
+    Ok(Value::Array(requests))
 }
 
 /// An object with the same keys, for what was refused before there was a dispatch.

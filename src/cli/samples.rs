@@ -47,6 +47,7 @@ pub(crate) fn completed() -> DispatchView {
             deadline_at_ms: ACCEPTED_AT_MS + 30_000,
             granted_tokens: Some(50_000),
             permissions: Vec::new(),
+            answer_refused: None,
             last_event: "completed".into(),
             transcript_seq: 5,
         },

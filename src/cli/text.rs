@@ -6,7 +6,7 @@ use fleet_a2a::ext::{Decision, PermissionRequest, Usage};
 use serde_json::Value;
 
 use super::args::GlobalArgs;
-use crate::control::{Amounts, BudgetView, DispatchView, Notice};
+use crate::control::{Amounts, AnswerRefused, BudgetView, DispatchView, Notice};
 pub(crate) use crate::domain::grouped;
 use crate::domain::{DispatchState, PeerText, Reason, SafeText, Verification};
 
@@ -115,6 +115,10 @@ pub(crate) fn dispatch(view: &DispatchView) -> SafeText {
         }
         let lines = super::question::lines(request);
         facts.extend(lines.into_iter().map(|line| ("question", line)));
+        if let Some(refused) = answer_refused(view, request) {
+            let reason = refused.reason.safe_line();
+            facts.push(("not taken", format!("your last answer: {reason}")));
+        }
         let answer = "fleet dispatches answer";
         let choices = choices(request);
         facts.push((
@@ -227,6 +231,15 @@ pub(crate) fn shortened(text: &str, max_chars: usize) -> String {
         Some((end, _)) => format!("{}… ({} more bytes)", &text[..end], text.len() - end),
         None => text.to_owned(),
     }
+}
+
+/// The last answer to this request, if the peer did not take it.
+pub(crate) fn answer_refused<'a>(
+    view: &'a DispatchView,
+    request: &PermissionRequest,
+) -> Option<&'a AnswerRefused> {
+    let refused = view.detail.answer_refused.as_ref();
+    refused.filter(|refused| refused.request_id == request.request_id)
 }
 
 /// A word as a shell takes it back.

@@ -63,8 +63,22 @@ pub struct DispatchDetail {
     pub granted_tokens: Option<u64>,
     /// Open permission requests, oldest first.
     pub permissions: Vec<PermissionRequest>,
+    /// The last answer to one of them that the peer did not take; `None` once there is another.
+    #[serde(default)]
+    pub answer_refused: Option<AnswerRefused>,
     /// The last thing worth a line.
     pub last_event: PeerText,
     /// Lines its transcript has so far.
     pub transcript_seq: u64,
+}
+
+/// An answer that the peer did not take: its request waits still.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerRefused {
+    /// Which request.
+    pub request_id: String,
+    /// When (RFC 3339, UTC).
+    pub at: String,
+    /// Why, in the peer's words.
+    pub reason: PeerText,
 }

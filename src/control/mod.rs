@@ -29,7 +29,7 @@ use fleet_a2a::contract::{MAX_ESCAPE, MAX_MESSAGE_BYTES, MAX_REPLY_BYTES};
 pub use audit_view::AuditView;
 pub use client::{AnswerStream, ControlHandle};
 pub use command::{Command, SubmitRequest, Tokens};
-pub use dispatch_view::{DispatchDetail, DispatchView};
+pub use dispatch_view::{AnswerRefused, DispatchDetail, DispatchView};
 pub use fit::{Build, Fit};
 pub use frame::{LineReader, line_reader, to_line};
 pub use handshake_view::{ChangeView, HandshakeView, PeerTrustView};

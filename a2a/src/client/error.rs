@@ -152,6 +152,12 @@ impl ClientError {
         }
     }
 
+    /// Whether the peer says that what it was sent is not valid.
+    #[must_use]
+    pub fn is_invalid(&self) -> bool {
+        matches!(self, Self::Rpc(error) if error.code == error_code::INVALID_PARAMS)
+    }
+
     /// Whether the peer says that the call does not apply, such as a subscription to a task that ended.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {

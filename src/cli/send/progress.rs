@@ -30,6 +30,8 @@ pub(crate) struct Progress {
     program: String,
     state: Option<DispatchState>,
     asked: HashSet<String>,
+    /// When the last answer was refused that was told; empty before the first.
+    told_refusal: String,
 }
 
 impl Progress {
@@ -40,6 +42,7 @@ impl Progress {
             program: text::program(global),
             state: None,
             asked: HashSet::new(),
+            told_refusal: String::new(),
         }
     }
 
@@ -51,6 +54,15 @@ impl Progress {
         }
         self.state = Some(view.state);
         for request in &view.detail.permissions {
+            if let Some(refused) = text::answer_refused(view, request)
+                && self.told_refusal != refused.at
+            {
+                self.told_refusal.clone_from(&refused.at);
+                self.asked.remove(&request.request_id);
+                let reason = refused.reason.safe_line();
+                let line = format!("{} did not take your answer: {reason}", view.peer);
+                lines.push(SafeText::line_of(&line));
+            }
             if self.asked.insert(request.request_id.clone()) {
                 lines.extend(self.question(view, request));
             }
@@ -109,6 +121,7 @@ fn state_line(view: &DispatchView, is_first: bool) -> Option<SafeText> {
 mod tests {
     use super::*;
     use crate::cli::samples;
+    use crate::control::AnswerRefused;
 
     fn told(progress: &mut Progress, view: &DispatchView) -> String {
         let lines = progress.lines(view);
@@ -131,6 +144,24 @@ mod tests {
         echo waits for you until 2025-11-21T08:05:00.000Z: may it use Write {"path":"a.txt"}?
           answer: fleet --config 'my fleet.toml' dispatches answer 0193a5b0-0000-7000-8000-000000000001 allow|deny
         "#);
+    }
+
+    #[test]
+    fn an_answer_that_was_not_taken_is_told_once_and_asked_for_again() {
+        let mut progress = Progress::new(Detail::Questions, &GlobalArgs::default());
+        let mut view = samples::asking();
+        told(&mut progress, &view);
+        view.detail.answer_refused = Some(AnswerRefused {
+            request_id: "r1".to_owned(),
+            at: view.detail.accepted_at.clone(),
+            reason: "no such request\u{1b}[2J".into(),
+        });
+        insta::assert_snapshot!(told(&mut progress, &view), @r#"
+        echo did not take your answer: no such request␛[2J
+        echo waits for you until 2025-11-21T08:05:00.000Z: may it use Write {"path":"a.txt"}?
+          answer: fleet dispatches answer 0193a5b0-0000-7000-8000-000000000001 allow|deny
+        "#);
+        assert_eq!(told(&mut progress, &view), "");
     }
 
     #[test]

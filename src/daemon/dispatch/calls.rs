@@ -90,6 +90,8 @@ pub(super) enum AnswerFate {
     Settled,
     /// It did not arrive, or the peer keeps one answer for one message id: once more.
     Again,
+    /// The peer does not take it, so its request waits for another.
+    Refused,
 }
 
 pub(super) fn fate(
@@ -102,6 +104,7 @@ pub(super) fn fate(
     match error.delivery() {
         Delivery::NotAccepted => AnswerFate::Again,
         Delivery::PerhapsAccepted if idempotent => AnswerFate::Again,
+        Delivery::Refused if error.is_invalid() => AnswerFate::Refused,
         Delivery::PerhapsAccepted | Delivery::Refused => AnswerFate::Settled,
     }
 }

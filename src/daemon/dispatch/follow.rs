@@ -10,7 +10,7 @@ use fleet_a2a::types::StreamResponse;
 use futures::StreamExt;
 use tokio::time::{Instant, sleep_until};
 
-use super::calls::{self, AnswerFate, Called};
+use super::calls::{self, Called};
 use super::drive::{Drive, DriveError};
 use super::machine::{self, Backoff};
 use super::outcome::{self, StopWhy};
@@ -20,7 +20,7 @@ use crate::domain::{DispatchState, Progress};
 /// How long a peer that keeps deadlines itself may end the task in its own words before it is canceled.
 const OWN_END: Duration = Duration::from_millis(500);
 /// Before a cancel or an answer that failed is sent again.
-const CALL_AGAIN: Duration = Duration::from_secs(1);
+pub(super) const CALL_AGAIN: Duration = Duration::from_secs(1);
 
 /// The peer was asked to stop, or is about to be.
 #[derive(Debug, Clone, Copy)]
@@ -276,20 +276,7 @@ impl Drive {
             Called::Answer(answered) => {
                 let (row, sent) = *answered;
                 self.prove_if_unauthenticated(sent.as_ref().err()).await;
-                self.due.answering.remove(&row.message_id);
-                let card = self.ready.as_ref().map(|ready| &ready.endpoint.card);
-                let idempotent = card.is_some_and(|card| card.lists_dispatch);
-                match calls::fate(&sent, idempotent) {
-                    AnswerFate::Settled => {
-                        let now_ms = fleet_a2a::clock::now_ms();
-                        self.inner
-                            .store
-                            .settle_answer(&row.message_id, now_ms)
-                            .await?;
-                    }
-                    AnswerFate::Again => self.due.answers_at = Some(Instant::now() + CALL_AGAIN),
-                }
-                Ok(())
+                self.answered(&row, &sent).await
             }
         }
     }

@@ -215,7 +215,10 @@ impl DispatchHandle {
                 "has another answer to this request already",
             ));
         }
-        self.inner.with(id, |live| live.wake.notify_one());
+        self.inner.with(id, |live| {
+            live.turn.answered_again();
+            live.wake.notify_one();
+        });
         self.show(id).await
     }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::outcome;
 use super::turn::Turn;
-use crate::control::{Direction, LineKind, TranscriptLine};
+use crate::control::{AnswerRefused, Direction, LineKind, TranscriptLine};
 use crate::domain::{DispatchId, DispatchState, PeerText};
 
 /// The artifact of the reply, at peers that keep to our extension.
@@ -64,6 +64,27 @@ pub(super) fn note(id: DispatchId, at: String, text: &str) -> TranscriptLine {
     let mut line = blank(id, at, LineKind::Note, Direction::Out);
     line.parts = vec![serde_json::json!({ "text": text })];
     line
+}
+
+/// What marks the note of an answer that was refused, so that it is known again when the transcript is read.
+const ANSWER_REFUSED: &str = "answer_refused";
+
+/// A note that the peer did not take an answer.
+pub(super) fn answer_refused(
+    id: DispatchId,
+    refused: &AnswerRefused,
+    text: &str,
+) -> TranscriptLine {
+    let mut line = blank(id, refused.at.clone(), LineKind::Note, Direction::Out);
+    let metadata = serde_json::json!({ ANSWER_REFUSED: refused });
+    line.parts = vec![serde_json::json!({ "text": text, "metadata": metadata })];
+    line
+}
+
+/// The refused answer that a note tells of; `None` for other notes.
+pub(super) fn refused_in(note: &TranscriptLine) -> Option<AnswerRefused> {
+    let refused = note.parts.first()?.get("metadata")?.get(ANSWER_REFUSED)?;
+    serde_json::from_value(refused.clone()).ok()
 }
 
 /// The lines of one event, in order.

@@ -3,6 +3,7 @@
 //! Owns: [`Dispatcher`], its handle, and one task for each open dispatch. Does not own: finding peers (supervision),
 //! the wire (`fleet_a2a`), the socket.
 
+mod answered;
 mod attach;
 mod budgets;
 mod calls;

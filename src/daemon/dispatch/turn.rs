@@ -8,7 +8,8 @@ use fleet_a2a::ext::question::check_questions;
 use fleet_a2a::ext::{Decision, EndReason, FleetEvent, PermissionRequest, Refusal, Usage};
 use serde_json::Value;
 
-use crate::control::{Direction, LineKind, TranscriptLine};
+use super::lines::refused_in;
+use crate::control::{AnswerRefused, Direction, LineKind, TranscriptLine};
 use crate::domain::DispatchState;
 
 /// Open permission requests kept: an agent asks one at a time, a hostile one floods.
@@ -44,6 +45,7 @@ pub(super) struct Turn {
     reply_artifact: Option<String>,
     artifacts: Vec<Value>,
     permissions: Vec<PermissionRequest>,
+    answer_refused: Option<AnswerRefused>,
     refused: Vec<Refusal>,
     end: Option<(Option<EndReason>, String)>,
     usage: Option<Usage>,
@@ -71,7 +73,13 @@ impl Turn {
             LineKind::Reply => self.set_reply(&text_of(&line.parts)),
             LineKind::Artifact => self.add_artifact(line),
             LineKind::Event => self.see_event(line),
-            LineKind::State | LineKind::Usage | LineKind::Note => {}
+            LineKind::Note => {
+                if let Some(refused) = refused_in(line) {
+                    self.remark("did not take the answer");
+                    self.answer_refused = Some(refused);
+                }
+            }
+            LineKind::State | LineKind::Usage => {}
         }
         if line.direction == Direction::In {
             self.see_frame(line);
@@ -278,6 +286,20 @@ impl Turn {
     /// Open permission requests, oldest first.
     pub(super) fn permissions(&self) -> &[PermissionRequest] {
         &self.permissions
+    }
+
+    /// The last answer to an open request that the peer did not take.
+    pub(super) fn answer_refused(&self) -> Option<&AnswerRefused> {
+        let open = |refused: &&AnswerRefused| {
+            let mut open = self.permissions.iter();
+            open.any(|open| open.request_id == refused.request_id)
+        };
+        self.answer_refused.as_ref().filter(open)
+    }
+
+    /// A person answers: what became of the answer before does not matter any more.
+    pub(super) fn answered_again(&mut self) {
+        self.answer_refused = None;
     }
 
     /// What was refused.

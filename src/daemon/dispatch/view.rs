@@ -37,6 +37,7 @@ pub(super) fn of_row(row: &DispatchRow, now_ms: i64) -> DispatchView {
             deadline_at_ms: row.times.deadline_at_ms,
             granted_tokens: row.granted.tokens,
             permissions: Vec::new(),
+            answer_refused: None,
             last_event: row.last_event.clone(),
             transcript_seq: row.transcript.seq,
         },
@@ -56,6 +57,7 @@ pub(super) enum Extent {
 pub(super) fn of_open(row: &DispatchRow, turn: &Turn, now_ms: i64, extent: Extent) -> DispatchView {
     let mut view = of_row(row, now_ms);
     view.detail.permissions = turn.permissions().to_vec();
+    view.detail.answer_refused = turn.answer_refused().cloned();
     view.detail.last_event = PeerText::new(turn.last());
     view.refused = turn.refused().to_vec();
     if extent == Extent::Whole {

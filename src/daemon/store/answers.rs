@@ -90,6 +90,20 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
+
+    /// Takes back an answer that the peer did not take, so that its request may get another.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn withdraw_answer(&self, message_id: &str) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query("DELETE FROM answers WHERE message_id = ?")
+            .bind(message_id)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
 }
 
 fn read(row: &sqlx::sqlite::SqliteRow) -> Result<AnswerRow, StoreError> {

@@ -4,7 +4,7 @@
 
 use fleet_a2a::ext::{Decision, PermissionRequest};
 
-use crate::control::FleetSnapshot;
+use crate::control::{AnswerRefused, FleetSnapshot};
 use crate::domain::{DispatchId, PeerName};
 use crate::tui::format;
 
@@ -33,6 +33,8 @@ pub(crate) struct OpenPrompt {
     pub(crate) request: PermissionRequest,
     pub(crate) phase: PromptPhase,
     pub(crate) decided_at_ms: i64,
+    /// The last answer that its agent did not take.
+    pub(crate) refused: Option<AnswerRefused>,
     /// How far its questions are answered; stays at its start where it has none.
     pub(crate) answering: Answering,
 }
@@ -62,6 +64,16 @@ impl OpenPrompt {
         format::at_ms(&self.request.expires_at)
     }
 
+    /// An answer that the agent did not take leaves the request waiting for another, from its first question on.
+    fn hear_refusal(&mut self, snapshot: &FleetSnapshot) {
+        let refused = refusal(snapshot, self.dispatch_id, &self.request.request_id);
+        if refused.is_some() && refused != self.refused {
+            self.phase = PromptPhase::Waiting;
+            self.answering = Answering::default();
+            self.refused = refused;
+        }
+    }
+
     /// Whether it is about that request.
     pub(crate) fn is_about(&self, dispatch_id: DispatchId, request_id: &str) -> bool {
         self.dispatch_id == dispatch_id && self.request.request_id == request_id
@@ -73,13 +85,17 @@ impl Prompt {
     /// the one that expires first.
     pub(crate) fn refreshed(self, snapshot: &FleetSnapshot) -> Self {
         let decided_at_ms = match self {
-            Self::Open(open) if is_listed(snapshot, &open) => return Self::Open(open),
+            Self::Open(mut open) if is_listed(snapshot, &open) => {
+                open.hear_refusal(snapshot);
+                return Self::Open(open);
+            }
             Self::Open(open) => open.decided_at_ms,
             Self::Closed { decided_at_ms } => decided_at_ms,
         };
         match oldest(snapshot) {
             None => Self::Closed { decided_at_ms },
             Some((dispatch_id, peer, request)) => Self::Open(Box::new(OpenPrompt {
+                refused: refusal(snapshot, dispatch_id, &request.request_id),
                 dispatch_id,
                 peer,
                 request,
@@ -99,6 +115,19 @@ fn open_requests(
         let requests = dispatch.detail.permissions.iter();
         requests.map(|request| (dispatch.dispatch_id, &dispatch.peer, request))
     })
+}
+
+fn refusal(
+    snapshot: &FleetSnapshot,
+    dispatch_id: DispatchId,
+    request_id: &str,
+) -> Option<AnswerRefused> {
+    let mut dispatches = snapshot.dispatches.iter();
+    let dispatch = dispatches.find(|dispatch| dispatch.dispatch_id == dispatch_id)?;
+    let refused = dispatch.detail.answer_refused.as_ref();
+    refused
+        .filter(|refused| refused.request_id == request_id)
+        .cloned()
 }
 
 fn is_listed(snapshot: &FleetSnapshot, open: &OpenPrompt) -> bool {

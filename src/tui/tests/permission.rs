@@ -2,7 +2,7 @@
 
 use fleet_a2a::ext::Decision;
 
-use crate::control::{Answer, Command, FleetSnapshot};
+use crate::control::{Answer, AnswerRefused, Command, FleetSnapshot};
 use crate::domain::{ErrorKind, Failure};
 use crate::tui::model::{Prompt, PromptPhase};
 use crate::tui::msg::{Effect, Msg, Purpose};
@@ -120,6 +120,23 @@ fn always_needs_to_be_a_choice() {
     assert_eq!(feed(&mut model, "A"), []);
     assert!(screen(&mut model, 80, 24).contains("does not take"));
     assert_eq!(decided(&feed(&mut model, "a")).len(), 1);
+}
+
+#[test]
+fn a_decision_that_the_agent_does_not_take_can_be_made_again() {
+    let mut snapshot = waiting(&[("r", 60)]);
+    let mut model = model(snapshot.clone());
+    assert_eq!(decided(&feed(&mut model, "a")).len(), 1);
+    snapshot.dispatches[3].detail.answer_refused = Some(AnswerRefused {
+        request_id: "r".to_owned(),
+        at: "2026-11-21T00:00:00.000Z".to_owned(),
+        reason: "not one of mine".into(),
+    });
+    show(&mut model, snapshot.clone());
+    assert_eq!(decided(&feed_at(&mut model, "d", NOW_MS + 2_000)).len(), 1);
+    // What was refused before says nothing about the new answer.
+    show(&mut model, snapshot);
+    assert_eq!(decided(&feed_at(&mut model, "d", NOW_MS + 3_000)).len(), 0);
 }
 
 #[test]

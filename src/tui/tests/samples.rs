@@ -89,6 +89,7 @@ pub(super) fn dispatch(n: u32, peer: &str, state: DispatchState) -> DispatchView
             deadline_at_ms: NOW_MS + 83_000,
             granted_tokens: Some(50_000),
             permissions: Vec::new(),
+            answer_refused: None,
             last_event: "Bash cargo test".into(),
             transcript_seq: 0,
         },

@@ -274,6 +274,41 @@ async fn a_permission_request_is_answered_exactly_once() {
 }
 
 #[tokio::test]
+async fn an_answer_that_the_peer_does_not_take_is_told_and_its_request_takes_another() {
+    let peer = FakePeer::released(vec![working(), request("p1")], 2).await;
+    let after = vec![reply("done"), end("TASK_STATE_COMPLETED", None)];
+    let peer = peer.with(|script| {
+        script.on_answer = after;
+        script.answer_faults = 1;
+    });
+    let fleet = Fleet::new(peer).await;
+    let id = fleet.submit(ask("x")).await.dispatch_id;
+    let handle = fleet.handle();
+    let mut notices = handle.notices();
+    until(&handle, id, |v| v.state == DispatchState::InputRequired).await;
+    handle
+        .answer(id, None, ruled(Decision::Allow))
+        .await
+        .unwrap();
+    let view = until(&handle, id, |v| v.detail.answer_refused.is_some()).await;
+    let refused = view.detail.answer_refused.unwrap();
+    assert_eq!(refused.request_id, "p1");
+    assert!(refused.reason.raw().contains("not one of mine"));
+    assert_eq!(view.detail.permissions.len(), 1, "it waits still");
+    let notice = notices.recv().await.unwrap();
+    assert!(
+        notice.text.raw().contains("did not take your answer"),
+        "{notice:?}"
+    );
+    let again = handle.answer(id, None, ruled(Decision::Deny)).await;
+    assert_eq!(again.unwrap().detail.answer_refused, None);
+    assert_eq!(ended(&handle, id).await.state, DispatchState::Completed);
+    let answered = fleet.peer.seen().answered;
+    assert_eq!(answered.len(), 1);
+    assert_eq!(answered[0]["decision"], "deny");
+}
+
+#[tokio::test]
 async fn the_receivers_stop_for_its_grant_ends_as_budget() {
     let stopped = vec![
         working(),

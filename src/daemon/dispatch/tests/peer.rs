@@ -50,6 +50,8 @@ pub(super) struct Script {
     pub on_cancel: Vec<Value>,
     /// The statuses with which the next CancelTasks are turned away.
     pub cancel_faults: Vec<u16>,
+    /// Answers to permission requests that are turned down first.
+    pub answer_faults: usize,
     /// What an answer to a permission request brings.
     pub on_answer: Vec<Value>,
     seen: Seen,
@@ -107,6 +109,7 @@ impl FakePeer {
             forgets: false,
             on_cancel: Vec::new(),
             cancel_faults: Vec::new(),
+            answer_faults: 0,
             on_answer: Vec::new(),
             seen: Seen::default(),
         }));
@@ -293,6 +296,10 @@ async fn rpc(State(script): State<Shared>, body: Bytes) -> Response {
     let message_id = message["messageId"].as_str().unwrap_or("").to_owned();
     let mut guard = script.lock().unwrap();
     match method {
+        "SendMessage" if message["taskId"].is_string() && guard.answer_faults > 0 => {
+            guard.answer_faults -= 1;
+            fail(-32602, "not one of mine \u{1b}[2J", json!(null))
+        }
         "SendMessage" if message["taskId"].is_string() => {
             if !guard.seen.answers.contains(&message_id) {
                 guard.seen.answers.push(message_id);
