@@ -147,6 +147,18 @@ fn echo_answers_where_no_agent_works() {
 }
 
 #[test]
+fn an_agent_that_is_too_old_is_named_with_what_updates_it() {
+    let machine = Machine::with(&[("claude", "#!/bin/sh\necho '1.0.3 (Claude Code)'\n")]);
+    let said = machine.run(&["init"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stdout.contains("with the peer echo."), "{said:?}");
+    assert!(said.stdout.contains("claude update"), "{said:?}");
+    let text = fs::read_to_string(machine.project().join("fleet.toml")).unwrap();
+    assert!(text.contains("it is too old"), "{text}");
+    assert!(text.contains("\n# [peers.cc-my-project]\n"), "{text}");
+}
+
+#[test]
 fn a_program_that_hangs_or_floods_holds_nobody_up() {
     let machine = Machine::with(&[
         ("claude", "#!/bin/sh\nsleep 1000 & sleep 1000\n"),

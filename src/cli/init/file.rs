@@ -44,7 +44,7 @@ pub(super) fn text(peers: &[Peer], repo: &str) -> String {
             Found::Here { path, version } if peer.looked.is_usable() => {
                 now.push_str(&usable_now(peer, (path, version), repo));
             }
-            Found::Here { path, .. } | Found::Mute { path } => {
+            Found::Here { path, .. } | Found::TooOld { path, .. } | Found::Mute { path } => {
                 later.push_str(&usable_later(peer, path, repo));
             }
             Found::Nowhere => {}
@@ -77,6 +77,7 @@ budget = {BUDGET}
 fn usable_later(peer: &Peer, path: &Path, repo: &str) -> String {
     let Peer { name, looked } = peer;
     let why = match looked.found {
+        Found::TooOld { .. } => "it is too old",
         Found::Mute { .. } => "it did not tell its version",
         Found::Here { .. } | Found::Nowhere => "this version cannot run it yet",
     };

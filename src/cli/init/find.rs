@@ -9,6 +9,7 @@ use std::time::Duration;
 use fleet_receivers::Mode;
 use fleet_receivers::adapter::cc::INSTALL_REMEDY;
 use fleet_receivers::adapter::is_built;
+use fleet_receivers::adapter::versions::{Fit, versions};
 use fleet_receivers::child::{ChildEnv, Spawner, ask};
 use futures::future::join_all;
 
@@ -75,6 +76,8 @@ pub(super) struct Looked {
 pub(super) enum Found {
     /// It told its version.
     Here { path: PathBuf, version: String },
+    /// It told one that is older than what fleet can drive.
+    TooOld { path: PathBuf, version: String },
     /// It is there, and did not tell its version in time.
     Mute { path: PathBuf },
     /// It is not there.
@@ -86,7 +89,7 @@ impl Looked {
     pub(super) fn is_usable(&self) -> bool {
         match self.found {
             Found::Here { .. } => is_built(self.agent.mode),
-            Found::Mute { .. } | Found::Nowhere => false,
+            Found::TooOld { .. } | Found::Mute { .. } | Found::Nowhere => false,
         }
     }
 }
@@ -102,19 +105,24 @@ async fn look(agent: Agent) -> Looked {
     let spawner = Spawner::for_probe("init", PathBuf::from("/"), env);
     let found = match spawner.find(agent.program) {
         None => Found::Nowhere,
-        Some(path) => version(&spawner, path).await,
+        Some(path) => version(agent.mode, &spawner, path).await,
     };
     Looked { agent, found }
 }
 
-async fn version(spawner: &Spawner, path: PathBuf) -> Found {
+async fn version(mode: Mode, spawner: &Spawner, path: PathBuf) -> Found {
     let argv = [text_of(&path), "--version".to_owned()];
     let said = ask(spawner, &argv, PATIENCE).await.ok();
     let said = said.filter(|said| said.status.success());
     match said.and_then(|said| version_in(&said.stdout)) {
+        Some(version) if is_too_old(mode, &version) => Found::TooOld { path, version },
         Some(version) => Found::Here { path, version },
         None => Found::Mute { path },
     }
+}
+
+fn is_too_old(mode: Mode, version: &str) -> bool {
+    versions(mode).is_some_and(|known| known.fit(version) == Fit::TooOld)
 }
 
 fn text_of(path: &Path) -> String {

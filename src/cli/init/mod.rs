@@ -139,7 +139,9 @@ fn tell(
     }
     let found = looked.iter().map(|one| {
         let (path, version) = match &one.found {
-            Found::Here { path, version } => (Some(path), Some(version)),
+            Found::Here { path, version } | Found::TooOld { path, version } => {
+                (Some(path), Some(version))
+            }
             Found::Mute { path } => (Some(path), None),
             Found::Nowhere => (None, None),
         };
@@ -169,13 +171,16 @@ fn words<'a>(
     let mut table = Table::new(&["AGENT", "VERSION", "PATH", "PEER"]);
     for one in looked {
         let (version, path) = match &one.found {
-            Found::Here { path, version } => (version.clone(), path.display().to_string()),
+            Found::Here { path, version } | Found::TooOld { path, version } => {
+                (version.clone(), path.display().to_string())
+            }
             Found::Mute { path } => ("unknown".to_owned(), path.display().to_string()),
             Found::Nowhere => (String::new(), "not found".to_owned()),
         };
         let peer = match (one.is_usable(), &one.found, name_of(one)) {
             (true, _, Some(name)) => name.to_string(),
             (_, Found::Here { .. }, _) => "this version of fleet cannot run it yet".to_owned(),
+            (_, Found::TooOld { .. }, _) => too_old(one),
             (_, Found::Mute { .. }, _) => "it did not tell its version".to_owned(),
             (_, Found::Nowhere, _) => String::new(),
         };
@@ -198,6 +203,12 @@ fn words<'a>(
         table.render(),
         fleet.path.display(),
     ))
+}
+
+fn too_old(looked: &Looked) -> String {
+    let known = fleet_receivers::adapter::versions::versions(looked.agent.mode);
+    let update = known.map_or(looked.agent.install, |known| known.update);
+    format!("too old; to update it: {update}")
 }
 
 /// What to do where no agent was found that could work.
@@ -237,7 +248,7 @@ mod tests {
             agent,
             found: Found::Here {
                 path: PathBuf::from("/bin/x"),
-                version: "1.0".to_owned(),
+                version: "3.0".to_owned(),
             },
         });
         let names = |folder: &str| -> Vec<String> {
