@@ -1,20 +1,22 @@
 //! Drives one task from SUBMITTED to its end.
 //!
 //! Owns: the loop that feeds the machine and does what it says, the timers, and the processes' end. Does not own: the rules
-//! (see `machine`), nor what is written (see `log`).
+//! (see `machine`), nor what is written (see `log`, and `ending` for the last of it).
+
+mod ending;
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use fleet_a2a::clock::now_ms;
 use fleet_a2a::contract::fold;
-use fleet_a2a::ext::{EndReason, Usage};
+use fleet_a2a::ext::EndReason;
 use fleet_a2a::{ContextId, MessageId, TaskId};
 use futures::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
+use self::ending::{cannot_store, untrusted};
 use super::begun::{Begun, machine_of};
 use super::limits::remaining;
 use super::live::{Control, LiveMap, Progress};
@@ -27,12 +29,7 @@ use crate::adapter::{
     AdapterEvent, COMMAND_QUEUE, EVENT_QUEUE, SessionState, Turn, TurnCommand, TurnIo,
 };
 use crate::harness::Verdict;
-use crate::store::{StoreError, StoredMessage, TaskRow, TaskState};
-
-/// Tries to write an end. A full disk may have room again soon; if not, the next start ends the task as interrupted.
-const END_TRIES: u32 = 6;
-/// Wait after the first failed try; doubles each time, 6 s in all.
-const END_RETRY: Duration = Duration::from_millis(200);
+use crate::store::{StoreError, StoredMessage, TaskRow};
 
 /// One task to drive.
 #[derive(Debug)]
@@ -367,54 +364,5 @@ impl Driver {
         self.log
             .flush(self.machine.state(), self.machine.usage())
             .await
-    }
-
-    /// Writes the end. The first one that is committed wins.
-    async fn finish(&mut self, end: End) {
-        let spent = self.machine.usage();
-        self.finish_with(end, spent).await;
-    }
-
-    /// The end of a turn whose agent heard nothing: it costs nothing.
-    async fn finish_unbegun(&mut self, end: End) {
-        self.finish_with(end, Usage::default()).await;
-    }
-
-    async fn finish_with(&mut self, end: End, spent: Usage) {
-        let add = self.log.ending(&end, TaskState::Working, spent);
-        let mut pause = END_RETRY;
-        for _ in 0..END_TRIES {
-            match self.log.commit(add.clone()).await {
-                Ok(()) | Err(StoreError::Ended) => return,
-                Err(error) => {
-                    tracing::error!(task = %self.task, %error, "the end of a task could not be stored")
-                }
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-        }
-    }
-}
-
-fn untrusted(detail: &str, remedy: &str) -> End {
-    End {
-        state: TaskState::Failed,
-        reason: Some(EndReason::Untrusted),
-        detail: format!("{detail} What a person can do: {remedy}"),
-        refused: Vec::new(),
-        reply: None,
-    }
-}
-
-fn cannot_store(error: &StoreError) -> End {
-    tracing::error!(%error, "a turn was stopped because its events could not be stored");
-    End {
-        state: TaskState::Failed,
-        reason: Some(EndReason::AgentError),
-        detail: format!(
-            "The receiver could not store what the agent told ({error}); check its disk."
-        ),
-        refused: Vec::new(),
-        reply: None,
     }
 }
