@@ -239,13 +239,7 @@ fn answered(model: &mut Model, purpose: &Purpose, result: Result<Answer, Failure
             permission::answered(model, *dispatch_id, request_id, word);
             Vec::new()
         }
-        Purpose::Cancel(_) => {
-            match result {
-                Ok(_) => model.say(NoticeLevel::Info, "The cancellation is stored."),
-                Err(failure) => model.complain(&failure),
-            }
-            Vec::new()
-        }
+        Purpose::Cancel(_) => done(model, result, "The cancellation is stored."),
         Purpose::TopUp { command_id, peer } => {
             budget::topped_up(model, (*command_id, peer), result);
             Vec::new()
@@ -259,26 +253,23 @@ fn answered(model: &mut Model, purpose: &Purpose, result: Result<Answer, Failure
             Vec::new()
         }
         Purpose::TrustSettings(peer) => {
-            match result {
-                Ok(_) => model.say(
-                    NoticeLevel::Info,
-                    format!("{peer}: the agent settings of its repo are accepted."),
-                ),
-                Err(failure) => model.complain(&failure),
-            }
-            Vec::new()
+            let text = format!("{peer}: the agent settings of its repo are accepted.");
+            done(model, result, &text)
         }
         Purpose::Receiver { verb, peer } => {
-            match result {
-                Ok(_) => model.say(
-                    NoticeLevel::Info,
-                    format!("{peer}: {} is done.", verb.word()),
-                ),
-                Err(failure) => model.complain(&failure),
-            }
-            Vec::new()
+            let text = format!("{peer}: {} is done.", verb.word());
+            done(model, result, &text)
         }
     }
+}
+
+/// A command whose answer is only that it was done.
+fn done(model: &mut Model, result: Result<Answer, Failure>, text: &str) -> Vec<Effect> {
+    match result {
+        Ok(_) => model.say(NoticeLevel::Info, text),
+        Err(failure) => model.complain(&failure),
+    }
+    Vec::new()
 }
 
 /// The dispatch of an answer, where it is one.

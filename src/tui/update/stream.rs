@@ -2,7 +2,7 @@
 //!
 //! Owns: what each transcript line looks like as text. Does not own: wrapping and bounds, see the model.
 
-use fleet_a2a::ext::{Decision, EndReason, FleetEvent, Question};
+use fleet_a2a::ext::{Decision, EndReason, FleetEvent, PermissionRequest, Question};
 use serde_json::Value;
 
 use crate::control::{Command, Direction, DispatchView, FleetSnapshot, LineKind, TranscriptLine};
@@ -248,22 +248,7 @@ fn event(stream: &mut StreamModel, part: &Value) {
             );
         }
         FleetEvent::Note { text } => stream.push(Ink::Note, &labelled("note: ", text)),
-        FleetEvent::PermissionRequest(request) if !request.questions.is_empty() => {
-            for question in &request.questions {
-                let text = question_text(question);
-                stream.push(Ink::Ask, &labelled("asks you: ", text));
-            }
-        }
-        FleetEvent::PermissionRequest(request) => {
-            let call = call_text(&request.tool, &request.arguments);
-            // The call stands right above in most cases; the person need not read it twice.
-            let text = if stream.ends_with(Ink::Tool, &call) {
-                request.tool
-            } else {
-                call.raw().to_owned()
-            };
-            stream.push(Ink::Ask, &labelled("asks for permission: ", text));
-        }
+        FleetEvent::PermissionRequest(request) => asks(stream, request),
         FleetEvent::PermissionAnswered {
             decision: Decision::Allow,
             answers,
@@ -277,6 +262,23 @@ fn event(stream: &mut StreamModel, part: &Value) {
         } => answered(stream, decision, reason),
         FleetEvent::End { reason, detail, .. } => end(stream, reason, detail),
     }
+}
+
+fn asks(stream: &mut StreamModel, request: PermissionRequest) {
+    for question in &request.questions {
+        stream.push(Ink::Ask, &labelled("asks you: ", question_text(question)));
+    }
+    if !request.questions.is_empty() {
+        return;
+    }
+    let call = call_text(&request.tool, &request.arguments);
+    // The call stands right above in most cases; the person need not read it twice.
+    let text = if stream.ends_with(Ink::Tool, &call) {
+        request.tool
+    } else {
+        call.raw().to_owned()
+    };
+    stream.push(Ink::Ask, &labelled("asks for permission: ", text));
 }
 
 /// A question and what it offers, an option a line.
