@@ -114,25 +114,16 @@ fn audited(command: &Command) -> Option<Audited> {
             tokens: Tokens::Rotate,
         } => receivers("restart with a new token", peers, *all),
         Command::Stop { peers, all } => receivers("stop", peers, *all),
-        Command::TopUp { peer, amounts, .. } => Audited {
-            peers: vec![peer.clone()],
-            ..words(format!(
-                "top up the budget of {peer} by {}",
-                amounts_words(amounts)
-            ))
-        },
-        Command::ResetBudget { peer, .. } => Audited {
-            peers: vec![peer.clone()],
-            ..words(format!("reset the budget of {peer}"))
-        },
+        Command::TopUp { peer, amounts, .. } => {
+            let amounts = amounts_words(amounts);
+            about(peer, format!("top up the budget of {peer} by {amounts}"))
+        }
+        Command::ResetBudget { peer, .. } => about(peer, format!("reset the budget of {peer}")),
         Command::Trust { accept: Some(hash) } => words(format!("trust {hash}")),
         Command::TrustPeer {
             peer,
             accept: Some(hash),
-        } => Audited {
-            peers: vec![peer.clone()],
-            ..words(format!("trust the agent settings of {peer}, {hash}"))
-        },
+        } => about(peer, format!("trust the agent settings of {peer}, {hash}")),
         Command::StopDaemon => words("stop the daemon".to_owned()),
         Command::HandOver => words("hand the fleet over to a newer daemon".to_owned()),
         Command::Snapshot { .. }
@@ -183,6 +174,13 @@ fn words(command: String) -> Audited {
         command,
         peers: Vec::new(),
         all: false,
+    }
+}
+
+fn about(peer: &PeerName, command: String) -> Audited {
+    Audited {
+        peers: vec![peer.clone()],
+        ..words(command)
     }
 }
 
