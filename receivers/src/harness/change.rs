@@ -104,7 +104,10 @@ fn excerpt(root: Option<&Folder>, path: &str, entry: Option<&Entry>) -> (String,
             let shown = &bytes[..bytes.len().min(EXCERPT_BYTES)];
             (String::from_utf8_lossy(shown).into_owned(), cut)
         }
-        _ => (
+        Some(
+            Found::Absent | Found::File(_) | Found::Folder(_) | Found::Link(_) | Found::Odd(_),
+        )
+        | None => (
             "(it changed again while it was read; look at it once more)".to_owned(),
             false,
         ),
