@@ -1,11 +1,14 @@
 //! Which versions of a mode's CLI an adapter is made for.
 //!
-//! Owns: the form and the comparison. Does not own: the figures (each adapter measures its own), nor asking a CLI for its version.
+//! Owns: the form, finding one in what a CLI says, and the comparison. Does not own: the figures (each adapter measures its own), nor asking a CLI for its version.
 
 use std::cmp::Ordering;
 
 use super::cc;
 use crate::Mode;
+
+/// Longest version that is believed to be one.
+const MAX_VERSION: usize = 40;
 
 /// The versions of a CLI that matter to people: the oldest that an adapter can drive, and the one that its tests drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +91,17 @@ pub(super) fn is_older(version: &str, oldest: &str) -> bool {
     }
 }
 
+/// The version in what a CLI says of itself, the first word that looks like one: `2.1.329 (Claude Code)`, `codex-cli 0.169.0`, `v1.2`.
+#[must_use]
+pub fn version_in(said: &str) -> Option<String> {
+    let words = said.split_whitespace();
+    let word = words
+        .map(|word| word.trim_start_matches('v'))
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'))?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-+_".contains(c);
+    (word.len() <= MAX_VERSION && word.chars().all(plain)).then(|| word.to_owned())
+}
+
 /// `2.1.329` or `2.1.329-beta.1`: what follows the third number does not count.
 fn numbers(version: &str) -> Option<[u64; 3]> {
     let core = version.split(['-', '+']).next()?;
@@ -135,6 +149,23 @@ mod tests {
             "1.9.0, too old: fleet drives 2.0.10 and newer, tested with 2.1.329; update it: run x"
         );
         assert_eq!(cli.words("2.1.329"), "2.1.329, the tested one");
+    }
+
+    #[test]
+    fn a_version_is_found_in_what_each_says() {
+        let cases = [
+            ("2.1.329 (Claude Code)\n", Some("2.1.329")),
+            ("codex-cli 0.169.0\n", Some("0.169.0")),
+            ("Hermes Agent v0.19.0 (2026.10.1)\n", Some("0.19.0")),
+            ("1.18.33", Some("1.18.33")),
+            ("error 5: no", None),
+            ("1.\u{1b}[2J", None),
+            ("", None),
+        ];
+        for (said, version) in cases {
+            assert_eq!(version_in(said).as_deref(), version, "{said:?}");
+        }
+        assert_eq!(version_in(&format!("1.{}", "0".repeat(40))), None);
     }
 
     proptest! {

@@ -9,14 +9,12 @@ use std::time::Duration;
 use fleet_receivers::Mode;
 use fleet_receivers::adapter::cc::INSTALL_REMEDY;
 use fleet_receivers::adapter::is_built;
-use fleet_receivers::adapter::versions::{Fit, versions};
+use fleet_receivers::adapter::versions::{Fit, version_in, versions};
 use fleet_receivers::child::{ChildEnv, Spawner, ask};
 use futures::future::join_all;
 
 /// For a version: measured 0.1 to 0.3 s, and a machine may be busy. All are asked at once.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Longest version that is believed to be one.
-const MAX_VERSION: usize = 40;
 
 /// A program that fleet can drive, or will.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,36 +125,4 @@ fn is_too_old(mode: Mode, version: &str) -> bool {
 
 fn text_of(path: &Path) -> String {
     path.to_string_lossy().into_owned()
-}
-
-/// The first word that looks like one: `2.1.329 (Claude Code)`, `codex-cli 0.169.0`, `v1.2`.
-fn version_in(said: &str) -> Option<String> {
-    let words = said.split_whitespace();
-    let word = words
-        .map(|word| word.trim_start_matches('v'))
-        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'))?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || ".-+_".contains(c);
-    (word.len() <= MAX_VERSION && word.chars().all(plain)).then(|| word.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_is_found_in_what_each_says() {
-        let cases = [
-            ("2.1.329 (Claude Code)\n", Some("2.1.329")),
-            ("codex-cli 0.169.0\n", Some("0.169.0")),
-            ("Hermes Agent v0.19.0 (2026.10.1)\n", Some("0.19.0")),
-            ("1.18.33", Some("1.18.33")),
-            ("error 5: no", None),
-            ("1.\u{1b}[2J", None),
-            ("", None),
-        ];
-        for (said, version) in cases {
-            assert_eq!(version_in(said).as_deref(), version, "{said:?}");
-        }
-        assert_eq!(version_in(&format!("1.{}", "0".repeat(40))), None);
-    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{INSTALL_REMEDY, LOGIN_REMEDY, OLDEST_VERSION, PROGRAM, UPDATE_REMEDY};
-use crate::adapter::versions::is_older;
+use crate::adapter::versions::{is_older, version_in};
 use crate::adapter::{Readiness, ReadinessState};
 use crate::child::{self, ChildEnv, Spawner};
 
@@ -86,14 +86,6 @@ async fn ask(spawner: &Spawner, question: &[&str]) -> Option<String> {
     Some(said.stdout)
 }
 
-/// `2.1.329 (Claude Code)`.
-fn version_in(answer: &str) -> Option<String> {
-    let first = answer.split_whitespace().next()?;
-    first
-        .starts_with(|c: char| c.is_ascii_digit())
-        .then(|| first.to_owned())
-}
-
 /// What the program says itself; versions that cannot say it are judged by what they would look for.
 fn logged_in(answer: Option<&str>, env: &ChildEnv) -> bool {
     let said = answer
@@ -168,14 +160,5 @@ mod tests {
         let text = std::fs::read_to_string(installer).unwrap();
         let version = format!("version={} ", super::super::TESTED_VERSION);
         assert!(text.contains(&version), "{installer} installs another one");
-    }
-
-    #[test]
-    fn a_version_is_a_number_first() {
-        assert_eq!(
-            version_in("2.1.329 (Claude Code)\n").as_deref(),
-            Some("2.1.329")
-        );
-        assert_eq!(version_in("command not found"), None);
     }
 }
