@@ -1,6 +1,6 @@
 //! The contract as an A2A message, and back.
 //!
-//! Owns: which field travels where (DESIGN's "contract on the wire"). Does not own: sending, or what a receiver makes
+//! Owns: which field travels where (the contract on the wire). Does not own: sending, or what a receiver makes
 //! of it.
 
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! The contract as a person or a peer gave it, and its validation.
 //!
-//! Owns: [`RawContract`] and every rule of DESIGN's contract table that needs no wire. Does not own: the rules of the
+//! Owns: [`RawContract`] and every rule of a contract that needs no wire. Does not own: the rules of the
 //! schema and the checks, see `expectation`; encoding, see `encode`.
 
 use serde_json::{Map, Value};

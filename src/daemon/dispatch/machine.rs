@@ -1,6 +1,6 @@
 //! Decisions about delivery: what a failed call means, when to try again, when to give up. Pure.
 //!
-//! Owns: the figures of DESIGN's dispatch section. Does not own: the calls.
+//! Owns: how long is tried, waited and looked. Does not own: the calls.
 
 use std::time::Duration;
 
