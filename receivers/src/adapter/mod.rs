@@ -66,6 +66,9 @@ pub struct Turn {
     pub contract: Arc<Contract>,
     /// What this context already has.
     pub session: SessionState,
+    /// Which agent settings of the repo it begins on, by their hash: those that a person's word covers now. What an agent that
+    /// was started earlier has read of others is not to be used any more.
+    pub settings: String,
     /// Starts processes in the repo, with the marker of this turn.
     pub spawner: Spawner,
 }

@@ -37,6 +37,16 @@ pub enum Verdict {
     },
 }
 
+/// A verdict, and what it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Looked {
+    /// Whether a turn may begin.
+    pub(crate) verdict: Verdict,
+    /// [`Listing::hash`] of the settings as they stood; empty where they could not be read or nothing is watched. An agent
+    /// that was started on others must not serve a turn that begins on these.
+    pub(crate) settings: String,
+}
+
 /// Watches the settings of one receiver's repo.
 #[derive(Debug)]
 pub(crate) struct Guard {
@@ -59,14 +69,22 @@ impl Guard {
 
     /// The verdict on the settings as they stand now.
     pub(crate) async fn verdict(&self) -> Verdict {
+        self.look().await.verdict
+    }
+
+    /// The same, with what it is about: asked before a turn.
+    pub(crate) async fn look(&self) -> Looked {
         if guarded(self.config.mode).is_empty() {
-            return Verdict::Accepted;
+            return Looked {
+                verdict: Verdict::Accepted,
+                settings: String::new(),
+            };
         }
-        let verdict = tokio::time::timeout(PATIENCE, self.read()).await;
-        let verdict = verdict.unwrap_or_else(|_| self.unreadable());
-        let last = (Instant::now(), verdict.clone());
+        let looked = tokio::time::timeout(PATIENCE, self.read()).await;
+        let looked = looked.unwrap_or_else(|_| self.unreadable());
+        let last = (Instant::now(), looked.verdict.clone());
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
-        verdict
+        looked
     }
 
     /// A verdict that may be a moment old.
@@ -83,7 +101,7 @@ impl Guard {
         fresh.map(|(_, verdict)| verdict.clone())
     }
 
-    async fn read(&self) -> Verdict {
+    async fn read(&self) -> Looked {
         // The semaphore is never closed.
         let Ok(place) = Arc::clone(&self.reading).acquire_owned().await else {
             return self.unreadable();
@@ -96,21 +114,25 @@ impl Guard {
         read.await.unwrap_or_else(|_| self.unreadable())
     }
 
-    fn unreadable(&self) -> Verdict {
-        Verdict::Refused {
+    fn unreadable(&self) -> Looked {
+        let verdict = Verdict::Refused {
             detail: format!(
                 "The agent settings in {} could not be read within {} s.",
                 self.config.repo.display(),
                 PATIENCE.as_secs()
             ),
             remedy: "See that the disk of the repo answers; then send it again.".to_owned(),
+        };
+        Looked {
+            verdict,
+            settings: String::new(),
         }
     }
 }
 
-fn look(dir: &Path, config: &ReceiverConfig) -> Verdict {
+fn look(dir: &Path, config: &ReceiverConfig) -> Looked {
     let listing = Listing::read(&config.repo, config.mode);
-    match Accepted::read(dir) {
+    let verdict = match Accepted::read(dir) {
         Ok(accepted) => judge(config, &listing, accepted.as_ref()),
         Err(error) => Verdict::Refused {
             detail: format!("What was accepted of the agent settings cannot be read: {error}."),
@@ -120,6 +142,10 @@ fn look(dir: &Path, config: &ReceiverConfig) -> Verdict {
                 remedy(config)
             ),
         },
+    };
+    Looked {
+        verdict,
+        settings: listing.hash(),
     }
 }
 

@@ -14,7 +14,7 @@ mod listing;
 
 pub use accepted::{ACCEPTED_FILE, Accepted, Acceptor, accept_first};
 pub use change::{Change, ChangeKind, changes};
-pub(crate) use guard::Guard;
+pub(crate) use guard::{Guard, Looked};
 pub use guard::{Verdict, judge};
 pub use inventory::{Harness, Names, inventory};
 pub use listing::{Entry, Listing};

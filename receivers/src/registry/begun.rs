@@ -20,6 +20,8 @@ use crate::store::{TaskRow, TaskState};
 pub(crate) struct Begun {
     pub(super) machine: Machine,
     pub(super) place: OwnedSemaphorePermit,
+    /// The agent settings that it begins on.
+    pub(super) settings: String,
 }
 
 impl Begun {
@@ -29,6 +31,7 @@ impl Begun {
         shared: &Shared,
         task: &mut TaskRow,
         work: &Work,
+        settings: String,
     ) -> Option<(Box<Self>, String)> {
         let place = Arc::clone(&shared.places).try_acquire_owned().ok()?;
         let mut machine = machine_of(shared, task, &fold(&work.dispatch.contract));
@@ -45,7 +48,12 @@ impl Begun {
         task.changed_at_ms = at;
         task.last_seq += 1;
         let event = wire.status_update(&status, None).to_string();
-        Some((Box::new(Self { machine, place }), event))
+        let begun = Self {
+            machine,
+            place,
+            settings,
+        };
+        Some((Box::new(begun), event))
     }
 }
 

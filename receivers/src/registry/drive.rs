@@ -28,7 +28,7 @@ use super::timer::Timer;
 use crate::adapter::{
     AdapterEvent, COMMAND_QUEUE, EVENT_QUEUE, SessionState, Turn, TurnCommand, TurnIo,
 };
-use crate::harness::Verdict;
+use crate::harness::{Looked, Verdict};
 use crate::store::{StoreError, StoredMessage, TaskRow};
 
 /// One task to drive.
@@ -72,6 +72,8 @@ struct Driver {
     task: TaskId,
     context: ContextId,
     machine: Machine,
+    /// The agent settings that the turn begins on; empty before it does.
+    settings: String,
     log: TurnLog,
     deadline: Timer,
     answer: Timer,
@@ -101,12 +103,13 @@ pub(crate) async fn drive(job: Job) {
     } = job;
     let _guard = LiveGuard(shared.live.clone(), row.id.clone());
     let prompt = fold(&work.dispatch.contract);
-    let (machine, place) = match start {
-        Start::Waiting => (machine_of(&shared, &row, &prompt), None),
-        Start::Begun(begun) => (begun.machine, Some(begun.place)),
+    let (machine, place, settings) = match start {
+        Start::Waiting => (machine_of(&shared, &row, &prompt), None, String::new()),
+        Start::Begun(begun) => (begun.machine, Some(begun.place), begun.settings),
     };
     let mut driver = Driver {
         machine,
+        settings,
         log: TurnLog::new(
             shared.store.clone(),
             row.id.clone(),
@@ -143,9 +146,11 @@ enum Waited {
 impl Driver {
     /// Begins a turn that waited, if the agent settings may be used as they stand by now.
     async fn begin(&mut self, control: &mut mpsc::Receiver<Control>, work: &Work, prompt: String) {
-        if let Verdict::Refused { detail, remedy } = self.shared.guard.verdict().await {
+        let Looked { verdict, settings } = self.shared.guard.look().await;
+        if let Verdict::Refused { detail, remedy } = verdict {
             return self.finish_unbegun(untrusted(&detail, &remedy)).await;
         }
+        self.settings = settings;
         match self.log.begin(self.machine.usage()).await {
             Ok(()) => self.work(control, work, prompt).await,
             Err(error) => self.finish(cannot_store(&error)).await,
@@ -224,6 +229,7 @@ impl Driver {
             prompt,
             contract: Arc::new(work.dispatch.contract.clone()),
             session: session.map_or(SessionState::New, SessionState::Known),
+            settings: self.settings.clone(),
             spawner: self.shared.spawner(&self.task),
         })
     }

@@ -137,8 +137,10 @@ impl WorkLoop {
         let status = Wire::status(TaskState::Submitted, task.accepted_at_ms);
         let message = serde_json::to_value(&incoming.message).unwrap_or_default();
         // One whose settings are not accepted is taken all the same, and ends in its own time.
-        let may_begin = self.shared.guard.verdict().await == Verdict::Accepted;
-        let begun = may_begin.then(|| Begun::at_once(&self.shared, &mut task, &work));
+        let looked = self.shared.guard.look().await;
+        let may_begin = looked.verdict == Verdict::Accepted;
+        let begun =
+            may_begin.then(|| Begun::at_once(&self.shared, &mut task, &work, looked.settings));
         let (start, begun_json) = match begun.flatten() {
             Some((begun, event)) => (Start::Begun(begun), Some(event)),
             None => (Start::Waiting, None),

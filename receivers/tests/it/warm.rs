@@ -11,6 +11,7 @@ use fleet_receivers::adapter::cc::CcAdapter;
 use fleet_receivers::child::ChildEnv;
 use fleet_receivers::config::ReceiverConfig;
 use fleet_receivers::folder;
+use fleet_receivers::harness::{Accepted, Acceptor, Listing};
 use fleet_testkit::{ModelServer, Options, claude};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -147,5 +148,38 @@ async fn turns_that_are_stopped_leave_no_tool_and_the_process_for_the_next() {
     assert_eq!(reply(&task), "DONE after the tool", "{task}");
     // The same one, unless the machine is so busy that it did not obey in time and was replaced.
     assert_eq!(setup.leaders().len(), 1);
+    drop(receiver);
+}
+
+/// A person accepts changed settings while another turn is open, so that the receiver is not started anew.
+#[tokio::test]
+async fn settings_that_are_accepted_during_a_turn_hold_for_every_turn_after_it() {
+    let Some(setup) = setup().await else { return };
+    let receiver = setup.start().await;
+    assert_eq!(reply(&receiver.send(on("c", "PONG")).await), "PONG");
+    let before = setup.leaders();
+    let open = receiver.submit(on("other", "SLEEP")).await;
+
+    let claude = setup.config.repo.join(".claude");
+    std::fs::create_dir(&claude).unwrap();
+    let run = setup.dir.path().join("hook-ran");
+    let settings = json!({ "hooks": { "UserPromptSubmit": [{ "hooks": [
+        { "type": "command", "command": format!("touch {}", run.display()) }
+    ] }] } });
+    std::fs::write(claude.join("settings.json"), settings.to_string()).unwrap();
+    let refused = receiver.send(on("c", "PONG")).await;
+    assert_eq!(end(&refused)["reason"], "untrusted", "{refused}");
+    let listing = Listing::read(&setup.config.repo, Mode::Cc);
+    let accepted = Accepted::of(&setup.config, &listing, Acceptor::Person);
+    accepted.write(setup.dir.path()).unwrap();
+
+    let task = receiver.send(on("c", "HISTORY")).await;
+    assert_eq!(reply(&task), "HISTORY n=2 :: PONG | HISTORY");
+    assert!(run.exists(), "the accepted settings hold");
+    let still: Vec<String> = setup.leaders();
+    assert!(still.iter().all(|line| !before.contains(line)), "{still:?}");
+    receiver
+        .call("CancelTask", json!({ "id": open["id"] }))
+        .await;
     drop(receiver);
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::argv::{self, Session};
 use super::events::Parser;
-use super::process::{Autopsy, HURRIED_GRACE, LEAVE_GRACE, Process};
+use super::process::{Autopsy, Bound, HURRIED_GRACE, LEAVE_GRACE, Process};
 use super::run::{Finish, Running, read, tell};
 use super::whose::Whose;
 use super::{CcAdapter, outcome, reason, usage, wire};
@@ -88,7 +88,8 @@ impl Errand<'_> {
         let Some(process) = pool.take(&self.turn.context).await else {
             return ControlFlow::Continue(session);
         };
-        if process.session() != session.id() {
+        // One that has read settings which a person has replaced since is not asked again.
+        if !process.fits(&self.bound(&session)) {
             let debt = Debt::new(&self.turn.spawner, &process);
             process.end(HURRIED_GRACE, pool.hurry()).await;
             debt.settle();
@@ -97,6 +98,13 @@ impl Errand<'_> {
         match self.attempt(process, Opened::Earlier).await {
             Attempt::Over(end) => ControlFlow::Break(end),
             Attempt::Again { session, .. } => ControlFlow::Continue(session),
+        }
+    }
+
+    fn bound(&self, session: &Session) -> Bound {
+        Bound {
+            session: session.id().to_owned(),
+            settings: self.turn.settings.clone(),
         }
     }
 
@@ -112,7 +120,7 @@ impl Errand<'_> {
             &session,
             &adapter.grants.of(&self.turn.context),
         );
-        match Process::start(&self.turn.spawner, &argv, session.id(), place) {
+        match Process::start(&self.turn.spawner, &argv, self.bound(&session), place) {
             Ok(process) => self.attempt(process, Opened::Now(session)).await,
             Err(error) => {
                 let detail = format!("{error}. Install Claude Code: {}.", super::INSTALL_REMEDY);

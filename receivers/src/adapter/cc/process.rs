@@ -51,13 +51,23 @@ pub(super) struct Process {
     pub(super) writer: Writer,
     errors: Errors,
     spawner: Spawner,
-    session: String,
+    /// What it is bound to, see [`Process::fits`].
+    bound: Bound,
     /// What it spent so far, as its last result says.
     pub(super) spent: Usage,
     /// It says which message a turn is for.
     pub(super) tells_whose: bool,
     /// One of the processes that may be there at a time.
     _place: OwnedSemaphorePermit,
+}
+
+/// What a process has read when it started and does not read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bound {
+    /// The session that it works in.
+    pub(super) session: String,
+    /// The hash of the agent settings of the repo.
+    pub(super) settings: String,
 }
 
 /// What a process does that nobody talks to.
@@ -76,7 +86,7 @@ impl Process {
     pub(super) fn start(
         turn: &Spawner,
         argv: &[String],
-        session: &str,
+        bound: Bound,
         place: OwnedSemaphorePermit,
     ) -> Result<Self, SpawnError> {
         let mut spawner = turn.outliving(&format!("cc-{}", Uuid::new_v4()));
@@ -95,7 +105,7 @@ impl Process {
             writer,
             errors: Errors::start(stderr),
             spawner,
-            session: session.to_owned(),
+            bound,
             spent: Usage::default(),
             tells_whose: false,
             _place: place,
@@ -104,7 +114,12 @@ impl Process {
 
     /// The session that it works in.
     pub(super) fn session(&self) -> &str {
-        &self.session
+        &self.bound.session
+    }
+
+    /// Whether it may serve a turn that is bound so.
+    pub(super) fn fits(&self, wanted: &Bound) -> bool {
+        self.bound == *wanted
     }
 
     /// Its marker's spawner, to owe a sweep to a turn.
@@ -187,7 +202,7 @@ impl Process {
         let unread = self.writer.left_unread(place).await;
         bury(&self.spawner).await;
         Autopsy {
-            session: self.session,
+            session: self.bound.session,
             status,
             last_words,
             unread,

@@ -53,6 +53,7 @@ fn start(config: &ReceiverConfig, prompt: &str) -> Running {
             deadline_s: 30,
         }),
         session: SessionState::New,
+        settings: String::new(),
     };
     let (event_sender, events) = mpsc::channel(EVENT_QUEUE);
     let (commands, command_receiver) = mpsc::channel(COMMAND_QUEUE);

@@ -34,6 +34,8 @@ pub(super) struct Scene {
     pub(super) config: ReceiverConfig,
     pub(super) env: ChildEnv,
     pub(super) adapter: Arc<CcAdapter>,
+    /// The hash of the agent settings that turns begin on.
+    pub(super) settings: String,
 }
 
 /// A turn under way.
@@ -76,6 +78,7 @@ impl Scene {
             config,
             env,
             adapter,
+            settings: "those that were accepted".to_owned(),
         })
     }
 
@@ -105,6 +108,7 @@ impl Scene {
             prompt: prompt.to_owned(),
             contract: Arc::new(contract(prompt)),
             session,
+            settings: self.settings.clone(),
         };
         let (event_sender, events) = mpsc::channel(EVENT_QUEUE);
         let (commands, command_receiver) = mpsc::channel(COMMAND_QUEUE);

@@ -202,3 +202,22 @@ async fn closing_ends_every_process_at_once() {
     // They are gone in 40 ms, on a machine that has nothing else to do.
     assert!(took < Duration::from_secs(10), "{took:?}");
 }
+
+#[tokio::test]
+async fn a_process_that_has_read_other_settings_serves_no_turn() {
+    let Some(mut scene) = Scene::set(Permissions::Ask, &[]).await else {
+        return;
+    };
+    let context = ContextId::mint();
+    let (events, _) = scene.run(&context, SessionState::New, "PONG").await;
+    let old = leaders(&scene);
+    scene.settings = "those that a person accepted since".to_owned();
+    let (events, end) = scene.run(&context, known(&events), "HISTORY").await;
+    assert_eq!(reply(&end), "HISTORY n=2 :: PONG | HISTORY");
+    let new = leaders(&scene);
+    assert_eq!(new.len(), 1);
+    assert_ne!(new, old, "it had read the old ones");
+    scene.run(&context, known(&events), "PONG").await;
+    assert_eq!(leaders(&scene), new, "it has read these");
+    assert!(scene.is_empty().await);
+}
