@@ -50,7 +50,9 @@ pub struct ChildEnv(BTreeMap<String, String>);
 
 impl ChildEnv {
     /// Picks what an agent of `mode` may have out of `source`: the allow-list, the mode's own prefixes and the names in
-    /// `extra`. PATH gets the usual tool directories appended. The marker of a turn is never picked.
+    /// `extra`. PATH gets the usual tool directories appended, and loses the relative ones: an agent runs in the repo, so a
+    /// `.` in it would have each tool that is searched by name, `node` and `git` among them, taken from there first. The
+    /// marker of a turn is never picked.
     pub fn pick(
         mode: Mode,
         extra: &[String],
@@ -146,7 +148,7 @@ fn with_tool_dirs(path: &str, home: Option<&str>) -> String {
     let mut dirs: Vec<String> = Vec::new();
     let all = path
         .split(':')
-        .filter(|dir| !dir.is_empty())
+        .filter(|dir| dir.starts_with('/'))
         .map(str::to_owned)
         .chain(home_tools)
         .chain(TOOLS.map(str::to_owned));
@@ -213,6 +215,12 @@ mod tests {
             "{path}"
         );
         assert_eq!(path.split(':').filter(|dir| *dir == "/usr/bin").count(), 1);
+        let path = |path: &str| {
+            let source = [("PATH".to_owned(), path.to_owned())];
+            let env = ChildEnv::pick(Mode::Exec, &["PATH".to_owned()], source);
+            env.get("PATH").unwrap().to_owned()
+        };
+        assert_eq!(path(".:node_modules/.bin::/x:bin:"), path("/x"), "relative");
         let without = ChildEnv::pick(Mode::Exec, &[], []);
         assert!(without.get("PATH").unwrap().contains("/usr/local/bin"));
     }
