@@ -19,6 +19,9 @@ pub(super) const MAX_FILE_BYTES: u64 = 1024 * 1024;
 const MAX_ENTRIES: usize = 500;
 /// All watched files together, for the same reason.
 const MAX_TOTAL_BYTES: u64 = 8 * 1024 * 1024;
+/// All paths and what is noted at them, together: an acceptance holds them, each byte six times as long at worst, and is read
+/// again only up to 4 MiB.
+const MAX_NOTED_BYTES: usize = 256 * 1024;
 /// Folders within each other below a watched one.
 const MAX_DEPTH: usize = 6;
 /// The entry for what lies beyond a bound.
@@ -71,6 +74,7 @@ impl Entry {
 pub struct Listing {
     entries: BTreeMap<String, Entry>,
     total_bytes: u64,
+    noted_bytes: usize,
 }
 
 impl Listing {
@@ -219,17 +223,27 @@ impl Listing {
         if self.is_full() {
             return self.put_beyond();
         }
+        self.noted_bytes += path.len()
+            + entry
+                .fields()
+                .iter()
+                .map(|field| field.len())
+                .sum::<usize>();
         self.entries.insert(path.to_owned(), entry);
     }
 
     fn put_beyond(&mut self) {
-        let what = format!("more than {MAX_ENTRIES} files or {MAX_TOTAL_BYTES} bytes");
+        let what = format!(
+            "more than {MAX_ENTRIES} files or {MAX_TOTAL_BYTES} bytes, or names of more than {MAX_NOTED_BYTES}"
+        );
         self.entries
             .insert(BEYOND.to_owned(), Entry::Unwatched { what });
     }
 
     fn is_full(&self) -> bool {
-        self.entries.len() >= MAX_ENTRIES || self.total_bytes > MAX_TOTAL_BYTES
+        self.entries.len() >= MAX_ENTRIES
+            || self.total_bytes > MAX_TOTAL_BYTES
+            || self.noted_bytes > MAX_NOTED_BYTES
     }
 }
 

@@ -247,6 +247,23 @@ fn too_many_files_are_bounded_and_a_person_decides() {
 }
 
 #[test]
+fn what_a_person_accepts_can_be_read_again_however_long_a_repo_makes_it() {
+    let place = Place::new();
+    let folder = place.repo().join(".claude/hooks");
+    fs::create_dir_all(&folder).unwrap();
+    // Each character takes six in JSON.
+    let target = "\u{1}".repeat(4_000);
+    for n in 0..400 {
+        let name = format!("{n}{}", "\u{1}".repeat(240));
+        symlink(&target, folder.join(name)).unwrap();
+    }
+    let listing = place.listing();
+    let accepted = Accepted::of(&place.config("cc"), &listing, Acceptor::Person);
+    accepted.write(&place.receiver()).unwrap();
+    assert_eq!(place.verdict(), Verdict::Accepted);
+}
+
+#[test]
 fn the_inventory_has_names_and_no_contents() {
     let place = Place::new();
     place.write("CLAUDE.md", "secret words");
