@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::accepted::Accepted;
 use super::change::{ChangeKind, differing};
 use super::guarded::guarded;
+use super::inventory::one_line;
 use super::listing::{Entry, Listing};
 use crate::config::{BY_HAND, ReceiverConfig};
 use crate::folder;
@@ -203,8 +204,9 @@ fn word(kind: &ChangeKind) -> String {
     }
 }
 
+/// Names of the repo's own, each on the line of its sentence.
 fn some(named: impl Iterator<Item = String>) -> String {
-    let mut named: Vec<String> = named.collect();
+    let mut named: Vec<String> = named.map(|named| one_line(&named).collect()).collect();
     let more = named.len().saturating_sub(NAMED);
     named.truncate(NAMED);
     match more {

