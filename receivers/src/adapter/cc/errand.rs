@@ -5,6 +5,7 @@
 
 use std::ops::ControlFlow;
 use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -175,21 +176,25 @@ impl Errand<'_> {
     ) -> Attempt {
         let known = running.parser.known(running.interrupted);
         let outcome = outcome::of_result(result, &known);
-        let keeps = match &outcome {
+        let next = match &outcome {
             TurnOutcome::Completed { .. } if !running.interrupted => {
                 self.adapter.pool.beside(process.tidying_up(running.began));
-                true
+                Next::Wait
             }
             // It may have been done before the interrupt reached it, which then stops nothing.
             TurnOutcome::Completed { .. } | TurnOutcome::Interrupted => {
                 process.end_what_began(running.began).await;
-                true
+                if process.may_work_on() {
+                    Next::Leave(HURRIED_GRACE)
+                } else {
+                    Next::Wait
+                }
             }
             TurnOutcome::Failed { .. }
             | TurnOutcome::Unauthenticated { .. }
-            | TurnOutcome::Rejected { .. } => false,
+            | TurnOutcome::Rejected { .. } => Next::Leave(LEAVE_GRACE),
         };
-        self.part_with(process, debt, keeps).await;
+        self.part_with(process, debt, next).await;
         let interrupted = running.interrupted;
         let end = TurnEnd {
             outcome,
@@ -208,18 +213,26 @@ impl Errand<'_> {
         }
     }
 
-    async fn part_with(&self, process: Process, debt: Debt<'_>, keeps: bool) {
+    async fn part_with(&self, process: Process, debt: Debt<'_>, next: Next) {
         let pool = &self.adapter.pool;
-        let rest = if keeps {
-            pool.put(&self.turn.context, process)
-        } else {
-            Err(Box::new(process))
+        let (rest, patience) = match next {
+            Next::Wait => (pool.put(&self.turn.context, process), LEAVE_GRACE),
+            Next::Leave(patience) => (Err(Box::new(process)), patience),
         };
         if let Err(process) = rest {
-            process.end(LEAVE_GRACE, pool.hurry()).await;
+            process.end(patience, pool.hurry()).await;
         }
         debt.settle();
     }
+}
+
+/// What becomes of a process after a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// It waits for the next turn.
+    Wait,
+    /// It is ended, with so much patience.
+    Leave(Duration),
 }
 
 /// There is no result: whether the turn is over, or nothing of it can have reached the model.

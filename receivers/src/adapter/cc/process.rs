@@ -36,12 +36,11 @@ const SIGNAL_GRACE: Duration = Duration::from_millis(300);
 /// Bytes of standard error read at a time.
 const CHUNK_BYTES: usize = 4 * 1024;
 
+/// Keeps the CLI from working on in the background.
+const NO_BACKGROUND: &str = "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS";
 /// Variables that hold unless the environment has them: 10 retries of a failed call would take minutes of silence; and what
 /// goes on in the background after a turn would be paid for, and answered, with nobody there.
-const DEFAULTS: [(&str, &str); 2] = [
-    ("CLAUDE_CODE_MAX_RETRIES", "4"),
-    ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"),
-];
+const DEFAULTS: [(&str, &str); 2] = [("CLAUDE_CODE_MAX_RETRIES", "4"), (NO_BACKGROUND, "1")];
 
 /// A running process. Dropped, it is killed with its tree; what else bears its marker is for whoever drops it to sweep.
 #[derive(Debug)]
@@ -120,6 +119,12 @@ impl Process {
     /// Whether it may serve a turn that is bound so.
     pub(super) fn fits(&self, wanted: &Bound) -> bool {
         self.bound == *wanted
+    }
+
+    /// Whether a person lets it work in the background: then a turn that was stopped may go on within it, silent and paid for.
+    pub(super) fn may_work_on(&self) -> bool {
+        let set = self.spawner.env().get(NO_BACKGROUND).unwrap_or_default();
+        !["1", "true", "yes", "on"].contains(&set.to_ascii_lowercase().as_str())
     }
 
     /// Its marker's spawner, to owe a sweep to a turn.

@@ -168,3 +168,24 @@ async fn what_a_turn_left_behind_dies_and_its_process_stays() {
     assert_eq!(leaders(&scene), before);
     assert!(scene.is_empty().await);
 }
+
+/// Such a CLI goes on with a subagent in the background, silent and paid for, though its turn was stopped.
+#[tokio::test]
+async fn a_process_that_may_work_in_the_background_does_not_outlive_a_turn_that_was_stopped() {
+    let allowed = [
+        ("IS_SANDBOX", "1"),
+        ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "0"),
+    ];
+    let Some(scene) = Scene::set(Permissions::Full, &allowed).await else {
+        return;
+    };
+    let context = ContextId::mint();
+    let mut running = scene.start(&context, SessionState::New, "SLOW");
+    running
+        .until(|event| matches!(event, AdapterEvent::TextDelta(_)).then_some(()))
+        .await;
+    running.commands.send(TurnCommand::Interrupt).await.unwrap();
+    let (_, end) = running.finish().await;
+    assert_eq!(end.outcome, TurnOutcome::Interrupted);
+    assert_eq!(bearers(&scene), []);
+}
