@@ -248,7 +248,10 @@ fn judge(running: Running<'_>, autopsy: &Autopsy, opened: Opened) -> Attempt {
     let session = match opened {
         _ if known.interrupted => None,
         Opened::Earlier if autopsy.unread => Some(Session::Resume(autopsy.session.clone())),
-        Opened::Now(session @ Session::Begin(_)) if outcome::says_in_use(&autopsy.last_words) => {
+        // It says so before it takes up anything; what is said later may be a hook's or a tool's.
+        Opened::Now(session @ Session::Begin(_))
+            if !running.took_up && outcome::says_in_use(&autopsy.last_words) =>
+        {
             Some(session.other())
         }
         // One that ends by itself says why and would do so again.

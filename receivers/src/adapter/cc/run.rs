@@ -31,6 +31,8 @@ pub(super) struct Running<'a> {
     /// What it waits for, by request id.
     asks: BTreeMap<String, Ask>,
     pub(super) interrupted: bool,
+    /// It said that it works, so that the message may have been read.
+    pub(super) took_up: bool,
     /// When the model got the message: what began later is the turn's.
     pub(super) began: Moment,
 }
@@ -106,6 +108,7 @@ impl<'a> Running<'a> {
             parser,
             asks: BTreeMap::new(),
             interrupted: false,
+            took_up: false,
             began: Moment::now(),
         }
     }
@@ -143,7 +146,10 @@ impl<'a> Running<'a> {
                     request_id,
                     subtype,
                 } => writer.write(wire::unserved(&request_id, &subtype)),
-                Said::Began => self.began = Moment::now(),
+                Said::Began => {
+                    self.began = Moment::now();
+                    self.took_up = true;
+                }
                 Said::Subagent { call_id, text } => {
                     tell(io, AdapterEvent::Subagent { call_id, text }).await;
                 }
