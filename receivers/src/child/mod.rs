@@ -29,7 +29,7 @@ pub use ask::{AskError, Said, ask};
 pub use env::ChildEnv;
 pub use lines::{Line, Lines, Splitter, Tail};
 pub use look::bearers;
-pub use proc::Moment;
+pub use proc::{Moment, Next};
 pub use reap::{become_subreaper, reap_as_they_die, reap_orphans};
 pub use spawn::{Child, SpawnError, Spawner, Stdin, Stop, StopSignal, stop};
 pub use sweep::{SweepReport, sweep};

@@ -3,6 +3,7 @@
 //! Owns: the parsing of `stat` and `environ`. Where there is no `/proc` every list is empty.
 
 use std::io::Read;
+use std::sync::{Arc, OnceLock};
 
 use rustix::process::{Pid, Signal};
 
@@ -42,6 +43,22 @@ impl Moment {
     }
 }
 
+/// When what comes next began: never, as long as nobody has said so. Clones are told together.
+#[derive(Debug, Clone, Default)]
+pub struct Next(Arc<OnceLock<Moment>>);
+
+impl Next {
+    /// It begins now.
+    pub fn begins(&self) {
+        // The first moment counts.
+        let _ = self.0.set(Moment::now());
+    }
+
+    fn has_begun_at(&self, started: u64) -> bool {
+        self.0.get().is_some_and(|began| started >= began.0)
+    }
+}
+
 /// The clock by which processes begin.
 #[cfg(target_os = "linux")]
 const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
@@ -52,6 +69,11 @@ impl Stat {
     /// Whether it began then or later.
     pub(super) fn began_since(&self, since: Moment) -> bool {
         self.started >= since.0
+    }
+
+    /// Whether it began when that had.
+    pub(super) fn began_within(&self, next: &Next) -> bool {
+        next.has_begun_at(self.started)
     }
 }
 

@@ -15,7 +15,7 @@ use fleet_a2a::TaskId;
 use rustix::process::Signal;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 
-use super::proc::Moment;
+use super::proc::{Moment, Next};
 use super::registry::{self, Registered};
 use super::sweep::{self, SweepReport, sweep};
 use super::{ChildEnv, MARKER, tree};
@@ -173,9 +173,10 @@ impl Spawner {
         sweep::sweep_since(&self.receiver_id, &self.label, (leader, since)).await
     }
 
-    /// Kills what bears its marker, began at `since` or later and hangs on nobody any more: what a turn left behind.
-    pub async fn sweep_orphans_since(&self, leader: i32, since: Moment) -> SweepReport {
-        sweep::sweep_orphans_since(&self.receiver_id, &self.label, (leader, since)).await
+    /// Kills what bears its marker, began at `since` or later and hangs on nobody any more: what a turn left behind. What
+    /// began with the `next` turn is that one's.
+    pub async fn sweep_orphans_since(&self, leader: i32, since: Moment, next: Next) -> SweepReport {
+        sweep::sweep_orphans_since(&self.receiver_id, &self.label, (leader, since, next)).await
     }
 
     /// The path of a program: as given if it holds a slash (relative ones count from the repo), else the first executable

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::proc::{self, Environ, Moment, Stat, Wanted};
+use super::proc::{self, Environ, Moment, Next, Stat, Wanted};
 use super::{reap, spawn, tree};
 
 /// Rounds before a sweep gives up: with [`PAUSE`] it takes 2 s at most, the time a turn has to end.
@@ -26,26 +26,27 @@ pub struct SweepReport {
 }
 
 /// Which bearers are meant.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Among {
     All,
     /// Those that began then or later, but not this leader.
     Since(i32, Moment),
-    /// Of those, the ones whose parent is gone.
-    OrphansSince(i32, Moment),
+    /// Of those, the ones whose parent is gone and that began before what comes next.
+    OrphansSince(i32, Moment, Next),
 }
 
 /// The parent of orphans that nobody adopts.
 const INIT: i32 = 1;
 
 impl Among {
-    fn holds(self, stat: &Stat) -> bool {
+    fn holds(&self, stat: &Stat) -> bool {
         match self {
             Self::All => true,
-            Self::Since(leader, since) => stat.pid != leader && stat.began_since(since),
-            Self::OrphansSince(leader, since) => {
+            Self::Since(leader, since) => stat.pid != *leader && stat.began_since(*since),
+            Self::OrphansSince(leader, since, next) => {
                 let is_orphan = stat.ppid == proc::own_pid() || stat.ppid == INIT;
-                is_orphan && stat.pid != leader && stat.began_since(since)
+                let is_within = stat.began_since(*since) && !stat.began_within(next);
+                is_orphan && stat.pid != *leader && is_within
             }
         }
     }
@@ -71,14 +72,15 @@ pub(super) async fn sweep_since(
     rounds(wanted, Among::Since(leader, since)).await
 }
 
-/// The same for what a turn left behind: what began at a moment or later and hangs on nobody any more.
+/// The same for what a turn left behind: what began at a moment or later, but before the next turn, and hangs on nobody any
+/// more.
 pub(super) async fn sweep_orphans_since(
     receiver_id: &str,
     label: &str,
-    (leader, since): (i32, Moment),
+    (leader, since, next): (i32, Moment, Next),
 ) -> SweepReport {
     let wanted = Wanted::Entry(spawn::marker_entry(receiver_id, label).into_bytes());
-    rounds(wanted, Among::OrphansSince(leader, since)).await
+    rounds(wanted, Among::OrphansSince(leader, since, next)).await
 }
 
 async fn rounds(wanted: Wanted, among: Among) -> SweepReport {
@@ -120,8 +122,8 @@ struct Sweep {
 impl Sweep {
     /// One look at all processes. Says whether nothing is left to do.
     fn round(&mut self) -> bool {
-        if let Among::Since(leader, since) = self.among {
-            self.kill_descendants(leader, since);
+        if let Among::Since(leader, since) = &self.among {
+            self.kill_descendants(*leader, *since);
         }
         let first = self.kill_bearers();
         // A process in the middle of an exec has no environment for a moment: then one more look.

@@ -117,7 +117,8 @@ async fn what_began_within_a_turn_dies_and_what_was_there_stays() {
         std::fs::write(dir.path().join("go"), "").unwrap();
         let late = written_pids(dir.path(), 4).await.split_off(1);
         let report = if orphans_only {
-            own.sweep_orphans_since(leader.pid(), since).await
+            own.sweep_orphans_since(leader.pid(), since, Next::default())
+                .await
         } else {
             own.sweep_since(leader.pid(), since).await
         };
@@ -132,6 +133,32 @@ async fn what_began_within_a_turn_dies_and_what_was_there_stays() {
         sweep("since-a", Some(&turn.owes()[0])).await;
         all_gone(&early).await;
     }
+}
+
+#[tokio::test]
+async fn what_the_next_turn_began_is_not_swept_with_what_the_one_before_left() {
+    become_subreaper().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let own = spawner("next-a", &TaskId::mint(), dir.path()).outliving("process");
+    let since = Moment::now();
+    let orphan = "(setsid sh -c 'echo $$ >> pids; exec sleep 600' &)";
+    let script = format!("{orphan}; while [ ! -e go ]; do sleep 0.02; done; {orphan}; sleep 600");
+    let mut leader = own.spawn(&sh(&script), Stdin::Null).unwrap();
+    let left = written_pids(dir.path(), 1).await;
+    // Moments count in hundredths of a second.
+    sleep(Duration::from_millis(30)).await;
+    let next = Next::default();
+    next.clone().begins();
+    std::fs::write(dir.path().join("go"), "").unwrap();
+    let new = written_pids(dir.path(), 2).await.split_off(1);
+    // The sweep of the turn before comes late.
+    let report = own.sweep_orphans_since(leader.pid(), since, next).await;
+    assert_eq!((report.killed, report.survivors), (1, 0), "{report:?}");
+    all_gone(&left).await;
+    assert!(proc::stat(new[0]).is_some_and(|stat| !stat.zombie));
+    stop(&mut leader, &[]).await.unwrap();
+    own.sweep().await;
+    all_gone(&new).await;
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::wire;
 use super::writer::{Place, Writer};
 use crate::child::{
-    Child, Line, Lines, Moment, SpawnError, Spawner, Stdin, Stop, StopSignal, Tail, stop,
+    Child, Line, Lines, Moment, Next, SpawnError, Spawner, Stdin, Stop, StopSignal, Tail, stop,
 };
 
 /// Longest line: above what a prompt of the CLI's own bound (10 MB) or a large file in a tool call takes.
@@ -54,6 +54,8 @@ pub(super) struct Process {
     bound: Bound,
     /// What it spent so far, as its last result says.
     pub(super) spent: Usage,
+    /// The turn after the one it was given last: what that starts is not swept with what the one before left.
+    next: Next,
     /// It says which message a turn is for.
     pub(super) tells_whose: bool,
     /// One of the processes that may be there at a time.
@@ -106,6 +108,7 @@ impl Process {
             spawner,
             bound,
             spent: Usage::default(),
+            next: Next::default(),
             tells_whose: false,
             _place: place,
         })
@@ -135,6 +138,7 @@ impl Process {
     /// The message of a turn begins here; words from before count no more.
     pub(super) fn begin(&mut self) -> Place {
         self.errors.forget();
+        std::mem::take(&mut self.next).begins();
         self.writer.here()
     }
 
@@ -161,9 +165,9 @@ impl Process {
 
     /// Kills, in a future of its own, what a turn left behind: commands whose shell is gone. Its servers and helpers stay.
     pub(super) fn tidying_up(&self, since: Moment) -> impl Future<Output = ()> + Send + 'static {
-        let (spawner, leader) = (self.spawner.clone(), self.child.pid());
+        let (spawner, leader, next) = (self.spawner.clone(), self.child.pid(), self.next.clone());
         async move {
-            let report = spawner.sweep_orphans_since(leader, since).await;
+            let report = spawner.sweep_orphans_since(leader, since, next).await;
             if report.killed > 0 {
                 tracing::info!(?report, "killed what a turn left behind");
             }
