@@ -2,11 +2,12 @@
 //!
 //! Owns: asking for it with the token, the view of it, and the comparison. Does not own: what the receiver looks at.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fleet_a2a::client::Client;
 use fleet_receivers::Mode;
 use fleet_receivers::adapter::versions::versions;
+use fleet_receivers::config::Permissions;
 use fleet_receivers::folder::{Health, ReadinessWord};
 use fleet_receivers::harness::Handshake;
 
@@ -14,6 +15,7 @@ use super::prove::{base_url, same_folder};
 use super::receiver::{Receiver, Wanted};
 use super::start::Running;
 use crate::config::PeerKind;
+use crate::config::trust::permissions_word;
 use crate::control::{HandshakeView, NoticeLevel};
 use crate::daemon::fleet::Fleet;
 use crate::domain::{ErrorKind, Failure, PeerName};
@@ -26,6 +28,7 @@ const EVERY: u32 = 6;
 pub(super) struct Serves {
     pub(super) mode: Mode,
     pub(super) repo: PathBuf,
+    pub(super) permissions: Permissions,
 }
 
 impl Serves {
@@ -33,6 +36,7 @@ impl Serves {
         Self {
             mode: running.deployed.config.mode,
             repo: running.deployed.config.repo.clone(),
+            permissions: running.deployed.config.permissions,
         }
     }
 }
@@ -41,7 +45,9 @@ impl Serves {
 pub(super) fn fits(fleet: &Fleet, peer: &PeerName, serves: Option<&Serves>) -> bool {
     match (fleet.config.peer(peer).map(|peer| &peer.kind), serves) {
         (Some(PeerKind::Receiver(wanted)), Some(serves)) => {
-            wanted.mode == serves.mode && wanted.repo == serves.repo
+            wanted.mode == serves.mode
+                && wanted.repo == serves.repo
+                && serves.permissions <= wanted.permissions
         }
         (Some(PeerKind::Receiver(_) | PeerKind::Foreign(_)) | None, _) => true,
     }
@@ -104,24 +110,34 @@ impl Receiver {
         }
     }
 
-    /// Refuses new work to a receiver that works elsewhere than the file says, because its turns have not ended yet.
+    /// Refuses new work to a receiver that works elsewhere than the file says, or that may do more, because its turns have not
+    /// ended yet. One that may do less gets it: nothing happens that a person has not allowed.
     pub(super) async fn refuse_misfit(&self, (_, wanted): Wanted<'_>) -> Result<(), Failure> {
         let Some(running) = &self.running else {
             return Ok(());
         };
         let serves = Serves::of(running);
-        if serves.mode == wanted.mode && same_folder(&serves.repo, &wanted.repo).await {
-            return Ok(());
-        }
         let name = &self.name;
+        let (now, then) =
+            if serves.mode != wanted.mode || !same_folder(&serves.repo, &wanted.repo).await {
+                let place = |mode, repo: &Path| format!("{mode} in {}", repo.display());
+                (
+                    format!("as {}", place(serves.mode, &serves.repo)),
+                    place(wanted.mode, &wanted.repo),
+                )
+            } else if serves.permissions > wanted.permissions {
+                let level = |permissions| permissions_word(permissions).to_owned();
+                (
+                    format!("with permissions {}", level(serves.permissions)),
+                    level(wanted.permissions),
+                )
+            } else {
+                return Ok(());
+            };
         Err(Failure::new(
             ErrorKind::Unreachable,
             format!(
-                "The receiver of {name} works as {} in {}, and fleet.toml says {} in {}: nothing is sent to it.",
-                serves.mode,
-                serves.repo.display(),
-                wanted.mode,
-                wanted.repo.display()
+                "The receiver of {name} works {now}, and fleet.toml says {then}: nothing is sent to it."
             ),
             format!(
                 "It is deployed anew once its turns have ended; see them with `fleet dispatches list`, or end them with `fleet stop {name}`."
