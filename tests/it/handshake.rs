@@ -254,6 +254,38 @@ fn while_a_turn_runs_elsewhere_new_work_is_refused() {
     fleet.shut_down();
 }
 
+/// On a machine that was suspended or is overloaded, say.
+#[test]
+fn a_receiver_that_does_not_answer_is_not_taken_for_one_without_turns() {
+    let fleet = fleet(
+        "#!/bin/sh\necho run >> \"$FLEET_TEST_DIR/runs\"\nwhile [ ! -e \"$FLEET_TEST_DIR/go\" ]; do sleep 0.05; done\necho done\n",
+    );
+    let first = fleet.spawn(&["send", "work", "one", "--json"]);
+    fleet.until("the turn runs", LONG, || fleet.lines("runs").len() == 1);
+    let receiver = fleet.receiver_pid("work").unwrap();
+    let signal = |signal| {
+        let pid = rustix::process::Pid::from_raw(receiver).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    };
+    signal(rustix::process::Signal::STOP);
+    fleet.ok(&["peers", "set", "work", "permission_timeout_s", "100"]);
+    fleet.until("it is noticed", LONG, || {
+        peer(&fleet)["health"] == "unreachable"
+    });
+    // It is asked once more whether it has turns.
+    std::thread::sleep(Duration::from_secs(3));
+    signal(rustix::process::Signal::CONT);
+    fleet.until("it answers again", LONG, || {
+        peer(&fleet)["health"] == "ready"
+    });
+    assert_eq!(fleet.receiver_pid("work"), Some(receiver));
+    fs::write(fleet.path("go"), "").unwrap();
+    let said = Fleet::finish(first);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(fleet.lines("runs").len(), 1);
+    fleet.shut_down();
+}
+
 #[test]
 fn a_receiver_by_hand_enforces_it_too() {
     let fleet = fleet(WHERE);

@@ -8,14 +8,14 @@ use std::time::Duration;
 use fleet_a2a::clock;
 use fleet_receivers::child;
 use fleet_receivers::config::ReceiverConfig;
-use fleet_receivers::folder::Identity;
+use fleet_receivers::folder::{Health as FolderHealth, Identity};
 
 use super::Parts;
 use super::ability::{refuse_unable, unable, undecided};
 use super::halt::{KILL_TIMEOUT, end};
 use super::machine::{Event, Failures, Life, Machine};
 use super::process::Exit;
-use super::prove::prove;
+use super::prove::{Unproven, prove};
 use super::revive::Retry;
 use super::start::Running;
 use super::status::StatusCell;
@@ -208,7 +208,7 @@ impl Receiver {
             return false;
         };
         let asked = prove(&self.parts.client, &running.deployed, &running.identity).await;
-        if asked.is_ok_and(|health| health.open_tasks > 0) {
+        if !surely_idle(&asked) {
             return false;
         }
         self.status.change(|status| status.ready = None);
@@ -259,6 +259,16 @@ impl Receiver {
         child::sweep(&running.deployed.config.receiver_id, None).await;
         self.record_failure(why).await;
         self.show_stopped(Some(running.identity.addr.port()));
+    }
+}
+
+/// Whether it has no turn. One that does not answer may have some, and the probes end it if it is dead; what is no receiver of
+/// this configuration has none of ours.
+fn surely_idle(asked: &Result<FolderHealth, Unproven>) -> bool {
+    match asked {
+        Ok(health) => health.open_tasks == 0,
+        Err(Unproven::Silent(_) | Unproven::Stuck(_)) => false,
+        Err(Unproven::Stranger(_) | Unproven::Other(_) | Unproven::Elsewhere { .. }) => true,
     }
 }
 
