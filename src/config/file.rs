@@ -3,9 +3,9 @@
 //! Owns: making one where none is, and changing one, so that whoever reads meets the old text or the new one, never a part,
 //! and of changes at once none is lost. Other files of ours are written so too. Does not own: the texts.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ const LOCK_WAIT: Duration = Duration::from_secs(20);
 const LOCK_POLL: Duration = Duration::from_millis(5);
 /// A new file may be read by others: it holds no secrets.
 const NEW_MODE: u32 = 0o644;
+/// The same for its folder.
+const NEW_FOLDER_MODE: u32 = 0o755;
 
 /// Writes a file that must not be there yet; a link of that name is there.
 ///
@@ -44,6 +46,18 @@ pub fn put_private(path: &Path, text: &str) -> io::Result<()> {
     let temporary = Temporary::write(path, text, 0o600)?;
     std::fs::rename(&temporary.path, path)?;
     sync_folder(path)
+}
+
+/// Makes the folder of a file, and those above it, where they are not there. Whoever can write to one of them can put another
+/// file in the place of this one, so others cannot, whatever the umask says.
+///
+/// # Errors
+/// What the disk says.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(NEW_FOLDER_MODE)
+        .create(folder)
 }
 
 /// What a change came to.

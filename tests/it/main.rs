@@ -32,6 +32,7 @@ mod init;
 mod kill;
 mod layering;
 mod logs;
+mod modes;
 mod peers;
 mod questions;
 mod rotation;

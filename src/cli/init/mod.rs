@@ -77,7 +77,7 @@ fn existing(path: &Path) -> Failure {
 /// The folder of the file, made where a person named one that is not there.
 fn made_folder(path: &Path) -> Result<PathBuf, Failure> {
     let folder = path.parent().unwrap_or(Path::new("/"));
-    let made = std::fs::create_dir_all(folder).and_then(|()| std::fs::canonicalize(folder));
+    let made = config::file::make_folder(folder).and_then(|()| std::fs::canonicalize(folder));
     made.map_err(|error| not_written(path, &error))
 }
 

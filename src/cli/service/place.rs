@@ -85,7 +85,7 @@ impl Place {
     /// Writes the unit there; whoever reads it meets the old one or the new one.
     pub(super) fn write(&self, text: &str) -> io::Result<()> {
         if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder)?;
+            config::file::make_folder(folder)?;
         }
         match std::fs::symlink_metadata(&self.path) {
             Ok(_) => config::file::replace(&self.path, text),
