@@ -14,6 +14,7 @@
 )]
 
 mod budget;
+mod canary;
 mod claude;
 mod cli_send;
 mod cli_text;
