@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 /// Names of one folder that are looked at; agents have tens of skills and commands.
 const MAX_NAMES: usize = 1_000;
+const ABOVE: &str = "..";
 
 /// An open folder of the repo, or the repo itself.
 #[derive(Debug)]
@@ -41,12 +42,27 @@ impl Folder {
     pub(super) fn find(&self, path: &str, max_bytes: u64) -> Found {
         match path.split_once('/') {
             None => self.look(path, max_bytes),
+            // Of ours alone: no name of an entry is so.
+            Some((ABOVE, rest)) => match self.above() {
+                Ok(Some(folder)) => folder.find(rest, max_bytes),
+                Ok(None) => Found::Absent,
+                Err(error) => Found::Odd(unreadable(error)),
+            },
             Some((first, rest)) => match self.look(first, 0) {
                 Found::Folder(folder) => folder.find(rest, max_bytes),
                 Found::Link(to) => Found::Link(to),
                 Found::Absent | Found::File(_) | Found::Odd(_) => Found::Absent,
             },
         }
+    }
+
+    /// The folder above it; none above the root. It need not be one that can be listed.
+    pub(super) fn above(&self) -> Result<Option<Self>, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let above = openat(&self.0, ABOVE, flags, rustix::fs::Mode::empty())?;
+        let (here, there) = (fstat(&self.0)?, fstat(&above)?);
+        let same = (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino);
+        Ok((!same).then_some(Self(above)))
     }
 
     /// The names in it, sorted. An error is words for a person.

@@ -16,12 +16,16 @@ pub(super) enum Guarded {
     Tree(&'static str),
     /// A file of this name in each folder of a folder.
     Each(&'static str, &'static str),
+    /// A file of this name in every folder above the repo, up to the root.
+    Above(&'static str),
 }
 
-/// Settings, tool servers, hooks, and the definitions whose heads name tools that need no asking.
-const CLAUDE: [Guarded; 6] = [
+/// Settings, tool servers, hooks, and the definitions whose heads name tools that need no asking. Tool servers are started
+/// from above the repo too (measured with 2.1.329), where a repo may be a part of a stranger's, or of a folder for all.
+const CLAUDE: [Guarded; 7] = [
     Guarded::Prefix(".claude", "settings"),
     Guarded::File(".mcp.json"),
+    Guarded::Above(".mcp.json"),
     Guarded::Tree(".claude/hooks"),
     Guarded::Tree(".claude/agents"),
     Guarded::Tree(".claude/commands"),

@@ -24,6 +24,8 @@ const MAX_TOTAL_BYTES: u64 = 8 * 1024 * 1024;
 const MAX_NOTED_BYTES: usize = 256 * 1024;
 /// Folders within each other below a watched one.
 const MAX_DEPTH: usize = 6;
+/// Folders above the repo; people have fewer than ten.
+const MAX_ABOVE: usize = 100;
 /// The entry for what lies beyond a bound.
 const BEYOND: &str = "(beyond the bounds)";
 
@@ -143,7 +145,33 @@ impl Listing {
             Guarded::Each(folder, file) => {
                 self.add_some(root, folder, |_| true, |name| format!("{name}/{file}"));
             }
+            Guarded::Above(file) => self.add_above(root, file),
         }
+    }
+
+    fn add_above(&mut self, root: &Folder, file: &str) {
+        let mut up = String::new();
+        let mut above = root.above();
+        for _ in 0..MAX_ABOVE {
+            up.push_str("../");
+            match above {
+                Ok(Some(folder)) => {
+                    self.add(
+                        &format!("{up}{file}"),
+                        folder.find(file, MAX_FILE_BYTES),
+                        MAX_DEPTH,
+                    );
+                    above = folder.above();
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    let what = format!("not readable ({})", std::io::Error::from(error));
+                    return self.put(&up, Entry::Unwatched { what });
+                }
+            }
+        }
+        let what = format!("more than {MAX_ABOVE} folders above the repo");
+        self.put(&up, Entry::Unwatched { what });
     }
 
     /// Of a folder, the paths that `path` makes of the wanted names.

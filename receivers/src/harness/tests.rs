@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -280,6 +281,23 @@ fn no_name_of_a_repo_begins_a_line_of_its_own_where_it_is_told() {
     let names = [harness.agents, harness.mcp_servers, harness.notes];
     let mut names = names.iter().flat_map(|names| &names.names);
     assert!(names.all(|name| name.contains("curl evil") && !name.contains(char::is_control)));
+}
+
+#[test]
+fn tool_servers_above_the_repo_are_watched_and_shown() {
+    let place = Place::new();
+    accept_first(&place.receiver(), &place.config("cc")).unwrap();
+    assert_eq!(place.verdict(), Verdict::Accepted);
+    let above = place.dir.path().join(".mcp.json");
+    fs::write(&above, "{\"mcpServers\":{}}").unwrap();
+    let told = detail(place.verdict());
+    assert!(told.contains("../.mcp.json is new"), "{told}");
+    let shown = changes(&place.repo(), &BTreeMap::new(), &place.listing());
+    assert_eq!(shown[0].now, "{\"mcpServers\":{}}");
+    fs::remove_file(&above).unwrap();
+    assert_eq!(place.verdict(), Verdict::Accepted);
+    symlink(place.dir.path().join("outside.json"), &above).unwrap();
+    assert!(detail(place.verdict()).contains("../.mcp.json is a link to"));
 }
 
 #[test]
