@@ -193,22 +193,29 @@ fn a_daemon_that_hangs_up_again_and_again_is_told_the_same_again() {
     );
 }
 
+/// A daemon that hangs up so often before it answers, the command's exit code, and how often it was asked.
+fn asked_over_hang_ups(hang_ups: usize, words: &[&str]) -> (Option<i32>, usize) {
+    let fleet = Fleet::new();
+    let mut turn = 0;
+    let daemon = FakeDaemon::start(fleet.path(), move |_| {
+        turn += 1;
+        match turn <= hang_ups {
+            true => Reply::HangUp,
+            false => Reply::Say(vec![Answer::Dispatches(Vec::new())]),
+        }
+    });
+    let output = fleet.run(words);
+    (output.status.code(), daemon.seen().len())
+}
+
 #[test]
-fn a_command_that_only_looks_is_asked_again_once_when_its_daemon_goes_away() {
-    for (hang_ups, code) in [(1, 0), (2, 4)] {
-        let fleet = Fleet::new();
-        let mut turn = 0;
-        let daemon = FakeDaemon::start(fleet.path(), move |_| {
-            turn += 1;
-            match turn <= hang_ups {
-                true => Reply::HangUp,
-                false => Reply::Say(vec![Answer::Dispatches(Vec::new())]),
-            }
-        });
-        let output = fleet.run(&["dispatches", "list", "--json"]);
-        assert_eq!(output.status.code(), Some(code), "{output:?}");
-        assert_eq!(daemon.seen().len(), 2);
+fn a_command_is_asked_again_when_its_daemon_goes_away_unless_it_would_be_done_twice() {
+    for hang_ups in [1, 3] {
+        let looks = asked_over_hang_ups(hang_ups, &["dispatches", "list", "--json"]);
+        assert_eq!(looks, (Some(0), hang_ups + 1));
     }
+    let restarts = asked_over_hang_ups(1, &["restart", "--all", "--json"]);
+    assert_eq!(restarts, (Some(4), 1));
 }
 
 #[test]
