@@ -56,8 +56,16 @@ impl Drive {
             .chars()
             .take(MAX_REASON_CHARS)
             .collect();
+        let waits = self.view(|live| {
+            let mut open = live.turn.permissions().iter();
+            open.any(|open| open.request_id == row.request_id)
+        });
+        let then = match waits {
+            Some(true) => " It waits for another answer.",
+            Some(false) | None => "",
+        };
         let text = format!(
-            "{} did not take your answer to {}: {reason}. It waits for another answer.",
+            "{} did not take your answer to {}: {reason}.{then}",
             self.peer, row.request_id
         );
         let refused = AnswerRefused {
