@@ -15,14 +15,6 @@ fn found<'a>(report: &'a Value, check: &str) -> Vec<&'a Value> {
     all.iter().filter(|one| one["check"] == check).collect()
 }
 
-fn exec_peer(fleet: &Fleet, script: &str) -> String {
-    let path = fleet.script("agent.sh", script);
-    format!(
-        "[peers.work]\nmode = \"exec\"\nrepo = \"repo\"\ncommand = [\"{}\"]\nenv = [\"FLEET_TEST_DIR\"]\n",
-        path.display()
-    )
-}
-
 #[test]
 fn a_fleet_that_is_well_is_left_alone() {
     let fleet = Fleet::new("[peers.echo]\nmode = \"echo\"\n");
@@ -42,7 +34,7 @@ fn a_fleet_that_is_well_is_left_alone() {
 #[test]
 fn what_is_wrong_is_told_with_what_mends_it() {
     let fleet = Fleet::new("");
-    let peers = exec_peer(&fleet, "#!/bin/sh\necho done\n");
+    let peers = fleet.exec_peer("#!/bin/sh\necho done\n", "");
     let gone = "[peers.gone]\nmode = \"exec\"\nrepo = \"repo\"\ncommand = [\"no-such-agent\"]\n";
     fleet.write_config(&format!("{peers}\n{gone}"));
     fleet.ok(&["send", "work", "one"]);
@@ -74,7 +66,7 @@ fn what_is_wrong_is_told_with_what_mends_it() {
 fn what_outlived_its_receiver_is_found_and_its_fix_ends_it() {
     let fleet = Fleet::new("");
     let script = "#!/bin/sh\necho run >> \"$FLEET_TEST_DIR/runs\"\nsetsid sleep 300\n";
-    let peers = exec_peer(&fleet, script);
+    let peers = fleet.exec_peer(script, "");
     fleet.write_config(&peers);
     fleet.ok(&["send", "work", "one", "--no-wait"]);
     fleet.until("the turn runs", LONG, || {

@@ -102,6 +102,22 @@ impl Fleet {
         path
     }
 
+    /// The table of the peer `work`, whose agent is this script; `more` are further lines.
+    pub(crate) fn exec_peer(&self, script: &str, more: &str) -> String {
+        let path = self.script("agent.sh", script);
+        format!(
+            "[peers.work]\nmode = \"exec\"\nrepo = \"repo\"\ncommand = [\"{}\"]\nenv = [\"FLEET_TEST_DIR\"]\n{more}\n",
+            path.display()
+        )
+    }
+
+    /// A fleet whose only peer is `work`, as [`Fleet::exec_peer`] writes it.
+    pub(crate) fn of_agent(script: &str, more: &str) -> Self {
+        let fleet = Self::new("");
+        fleet.write_config(&fleet.exec_peer(script, more));
+        fleet
+    }
+
     /// The real binary, pointed at this fleet, with an environment of its own.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         self.command_of(Path::new(env!("CARGO_BIN_EXE_fleet")), args)

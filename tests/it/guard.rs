@@ -15,18 +15,10 @@ const HELD: &str = "#!/bin/sh\necho run >> \"$FLEET_TEST_DIR/runs\"\n\
 /// Fifty processes on a machine that is busy with other things.
 const LONG: Duration = Duration::from_secs(50);
 
-fn exec_peer(fleet: &Fleet, script: &str, more: &str) -> String {
-    let path = fleet.script("agent.sh", script);
-    format!(
-        "[peers.work]\nmode = \"exec\"\nrepo = \"repo\"\ncommand = [\"{}\"]\nenv = [\"FLEET_TEST_DIR\"]\n{more}\n",
-        path.display()
-    )
-}
-
 #[test]
 fn fifty_sends_on_one_context_run_one_turn() {
     let fleet = Fleet::new("");
-    let peers = exec_peer(&fleet, HELD, "");
+    let peers = fleet.exec_peer(HELD, "");
     fleet.write_config(&peers);
     fleet.ok(&["deploy", "work"]);
     let mut children: Vec<_> = (0..50)
@@ -66,7 +58,7 @@ fn fifty_sends_on_one_context_run_one_turn() {
 fn a_hundred_sends_against_ten_turns_run_ten() {
     let fleet = Fleet::new("");
     let quick = "#!/bin/sh\necho run >> \"$FLEET_TEST_DIR/runs\"\necho done\n";
-    let peers = exec_peer(&fleet, quick, "budget = { turns = 10, window = \"total\" }");
+    let peers = fleet.exec_peer(quick, "budget = { turns = 10, window = \"total\" }");
     fleet.write_config(&peers);
     fleet.ok(&["deploy", "work"]);
     let children: Vec<_> = (0..100)
@@ -102,7 +94,7 @@ fn a_hundred_sends_against_ten_turns_run_ten() {
 #[test]
 fn the_same_content_twice_is_refused_while_the_first_is_open_unless_meant() {
     let fleet = Fleet::new("");
-    let peers = exec_peer(&fleet, COUNTING, "");
+    let peers = fleet.exec_peer(COUNTING, "");
     fleet.write_config(&peers);
     let first = fleet
         .ok(&["send", "work", "same", "--no-wait", "--json"])

@@ -71,7 +71,7 @@ fn probe(port: u16) {
 
 #[test]
 fn a_turn_longer_than_the_idle_timeout_is_not_cut_off() {
-    let fleet = patient("idle_timeout_s = 1");
+    let fleet = Fleet::of_agent(PATIENT, "idle_timeout_s = 1");
     let began = Instant::now();
     let sender = fleet.spawn(&["send", "work", "long"]);
     fleet.until("the turn runs", LONG, || fleet.lines("runs").len() == 1);
@@ -89,16 +89,6 @@ fn a_turn_longer_than_the_idle_timeout_is_not_cut_off() {
     );
     fleet.until("then it stops", LONG, || is_idle(&fleet, "work"));
     fleet.shut_down();
-}
-
-fn patient(more: &str) -> Fleet {
-    let fleet = Fleet::new("");
-    let agent = fleet.script("agent.sh", PATIENT);
-    fleet.write_config(&format!(
-        "[peers.work]\nmode = \"exec\"\nrepo = \"repo\"\ncommand = [\"{}\"]\nenv = [\"FLEET_TEST_DIR\"]\n{more}\n",
-        agent.display()
-    ));
-    fleet
 }
 
 #[test]
@@ -128,7 +118,7 @@ fn receiver_toml(fleet: &Fleet) -> String {
 fn every_option_is_kept_by_whatever_deploys() {
     let options = "permission_timeout_s = 77\nidle_timeout_s = 1234\nmax_concurrent_turns = 4\nevents = \"text\"\n\
                    budget = { tokens = 5000, turns = 9, per_dispatch_tokens = 900 }";
-    let fleet = patient(options);
+    let fleet = Fleet::of_agent(PATIENT, options);
     fleet.ok(&["deploy", "work"]);
     let first = receiver_toml(&fleet);
     for kept in [
@@ -169,7 +159,7 @@ fn every_option_is_kept_by_whatever_deploys() {
 
 #[test]
 fn a_changed_peer_is_deployed_anew_when_it_has_no_turn() {
-    let fleet = patient("idle_timeout_s = 1000");
+    let fleet = Fleet::of_agent(PATIENT, "idle_timeout_s = 1000");
     let sender = fleet.spawn(&["send", "work", "first"]);
     fleet.until("the turn runs", LONG, || fleet.lines("runs").len() == 1);
     let pid = fleet.receiver_pid("work");

@@ -31,13 +31,7 @@ fn fleet_of(script: &str) -> Fleet {
 }
 
 fn fleet_with(script: &str, more: &str) -> Fleet {
-    let fleet = Fleet::new("");
-    let path = fleet.script("agent.sh", script);
-    fleet.write_config(&format!(
-        "[peers.work]\nmode = \"exec\"\nrepo = \"repo\"\nevents = \"jsonl\"\ncommand = [\"{}\"]\nenv = [\"FLEET_TEST_DIR\"]\n{more}\n",
-        path.display()
-    ));
-    fleet
+    Fleet::of_agent(script, &format!("events = \"jsonl\"\n{more}"))
 }
 
 #[test]

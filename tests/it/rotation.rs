@@ -23,16 +23,6 @@ sleep 0.1
 echo "done with $first"
 "#;
 
-fn fleet_of(script: &str) -> Fleet {
-    let fleet = Fleet::new("");
-    let agent = fleet.script("agent.sh", script);
-    fleet.write_config(&format!(
-        "[peers.work]\nmode = \"exec\"\nrepo = \"repo\"\ncommand = [\"{}\"]\nenv = [\"FLEET_TEST_DIR\"]\n",
-        agent.display()
-    ));
-    fleet
-}
-
 fn token(fleet: &Fleet) -> String {
     let path = fleet.path("state/receivers/work/token");
     let mode = std::fs::metadata(&path)
@@ -45,7 +35,7 @@ fn token(fleet: &Fleet) -> String {
 
 #[test]
 fn no_send_fails_while_the_token_is_rotated_and_each_runs_once() {
-    let fleet = fleet_of(AGENT);
+    let fleet = Fleet::of_agent(AGENT, "");
     fleet.ok(&["deploy", "work"]);
     let rotating = AtomicBool::new(true);
     let sent = AtomicUsize::new(0);
@@ -127,12 +117,7 @@ echo "done with $first"
 
 #[test]
 fn a_turn_gets_its_grace_and_what_waits_runs_after_the_restart() {
-    let fleet = Fleet::new("");
-    let agent = fleet.script("agent.sh", PATIENT);
-    fleet.write_config(&format!(
-        "[peers.work]\nmode = \"exec\"\nrepo = \"repo\"\ncommand = [\"{}\"]\nenv = [\"FLEET_TEST_DIR\"]\nmax_concurrent_turns = 1\n",
-        agent.display()
-    ));
+    let fleet = Fleet::of_agent(PATIENT, "max_concurrent_turns = 1");
     let first = fleet.spawn(&["send", "work", "first"]);
     fleet.until("the first runs", LONG, || fleet.lines("runs") == ["first"]);
     let pid = fleet.receiver_pid("work");
@@ -161,7 +146,7 @@ fn a_turn_gets_its_grace_and_what_waits_runs_after_the_restart() {
 
 #[test]
 fn a_token_that_was_changed_in_its_file_counts() {
-    let fleet = fleet_of(AGENT);
+    let fleet = Fleet::of_agent(AGENT, "");
     fleet.ok(&["send", "work", "one"]);
     let write = |token: &str| {
         let path = fleet.path("state/receivers/work/token");
@@ -182,12 +167,7 @@ fn a_token_that_was_changed_in_its_file_counts() {
 
 #[test]
 fn a_restart_whose_daemon_is_killed_is_finished_by_the_next() {
-    let fleet = Fleet::new("");
-    let agent = fleet.script("agent.sh", PATIENT);
-    fleet.write_config(&format!(
-        "[peers.work]\nmode = \"exec\"\nrepo = \"repo\"\ncommand = [\"{}\"]\nenv = [\"FLEET_TEST_DIR\"]\n",
-        agent.display()
-    ));
+    let fleet = Fleet::of_agent(PATIENT, "");
     let sender = fleet.spawn(&["send", "work", "first"]);
     fleet.until("the turn runs", LONG, || fleet.lines("runs").len() == 1);
     let pid = fleet.receiver_pid("work");
@@ -216,7 +196,7 @@ fn a_restart_whose_daemon_is_killed_is_finished_by_the_next() {
 
 #[test]
 fn a_stop_whose_daemon_is_killed_is_finished_by_the_next() {
-    let fleet = fleet_of(PATIENT);
+    let fleet = Fleet::of_agent(PATIENT, "");
     let sent = fleet.ok(&["send", "work", "first", "--no-wait", "--json"]);
     let id = sent.json()["dispatch_id"].as_str().expect("id").to_owned();
     fleet.until("the turn runs", LONG, || fleet.lines("runs").len() == 1);
@@ -237,7 +217,7 @@ fn a_stop_whose_daemon_is_killed_is_finished_by_the_next() {
 
 #[test]
 fn a_daemon_killed_at_any_moment_of_a_rotation_leaves_one_receiver_that_works() {
-    let fleet = fleet_of(AGENT);
+    let fleet = Fleet::of_agent(AGENT, "");
     fleet.ok(&["deploy", "work"]);
     for round in 0..12_u64 {
         let mut restart = fleet.spawn(&["restart", "work", "--new-token"]);

@@ -50,15 +50,8 @@ fn a_hostile_reply_is_shown_safely_and_stored_as_it_was() {
 
 #[test]
 fn a_hostile_error_is_shown_safely() {
-    let fleet = Fleet::new("");
-    let script = fleet.script(
-        "agent.sh",
-        "#!/bin/sh\nprintf '\\033[2Jboom\\233' >&2\nexit 7\n",
-    );
-    fleet.write_config(&format!(
-        "[peers.work]\nmode = \"exec\"\nrepo = \"repo\"\ncommand = [\"{}\"]\nenv = [\"FLEET_TEST_DIR\"]\n",
-        script.display()
-    ));
+    let boom = "#!/bin/sh\nprintf '\\033[2Jboom\\233' >&2\nexit 7\n";
+    let fleet = Fleet::of_agent(boom, "");
     let said = fleet.run(&["send", "work", "x"]);
     assert_eq!(said.code, 1, "{said:?}");
     assert!(

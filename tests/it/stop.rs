@@ -23,18 +23,10 @@ sleep 600
 sleep 600
 "#;
 
-fn peers(fleet: &Fleet, script: &str, more: &str) -> String {
-    let path = fleet.script("agent.sh", script);
-    format!(
-        "[peers.work]\nmode = \"exec\"\nrepo = \"repo\"\ncommand = [\"{}\"]\nenv = [\"FLEET_TEST_DIR\"]\n{more}\n",
-        path.display()
-    )
-}
-
 fn runaway() -> Fleet {
     let fleet = Fleet::new("");
     let budget = "events = \"jsonl\"\nbudget = { tokens = 100_000, window = \"total\", per_dispatch_tokens = 10_000 }";
-    let peers = peers(&fleet, RUNAWAY, budget);
+    let peers = fleet.exec_peer(RUNAWAY, budget);
     fleet.write_config(&peers);
     fleet.ok(&["deploy", "work"]);
     fleet
@@ -111,7 +103,7 @@ fn a_runaway_is_stopped_at_its_grant_with_the_daemon_killed() {
 #[test]
 fn a_deadline_ends_even_a_turn_that_ignores_signals() {
     let fleet = Fleet::new("");
-    let peers = peers(&fleet, STUBBORN, "");
+    let peers = fleet.exec_peer(STUBBORN, "");
     fleet.write_config(&peers);
     fleet.ok(&["deploy", "work"]);
     let began = Instant::now();
@@ -127,7 +119,7 @@ fn a_deadline_ends_even_a_turn_that_ignores_signals() {
 #[test]
 fn a_cancel_ends_a_stubborn_turn() {
     let fleet = Fleet::new("");
-    let peers = peers(&fleet, STUBBORN, "");
+    let peers = fleet.exec_peer(STUBBORN, "");
     fleet.write_config(&peers);
     let sent = fleet
         .ok(&["send", "work", "sleep", "--no-wait", "--json"])
@@ -147,7 +139,7 @@ fn a_cancel_ends_a_stubborn_turn() {
 #[test]
 fn a_cancel_outlives_the_daemon_that_took_it() {
     let fleet = Fleet::new("");
-    let peers = peers(&fleet, STUBBORN, "");
+    let peers = fleet.exec_peer(STUBBORN, "");
     fleet.write_config(&peers);
     let sent = fleet
         .ok(&["send", "work", "sleep", "--no-wait", "--json"])
@@ -168,7 +160,7 @@ fn a_cancel_outlives_the_daemon_that_took_it() {
 #[test]
 fn a_deadline_is_kept_with_the_daemon_killed() {
     let fleet = Fleet::new("");
-    let peers = peers(&fleet, STUBBORN, "");
+    let peers = fleet.exec_peer(STUBBORN, "");
     fleet.write_config(&peers);
     fleet.ok(&["deploy", "work"]);
     let sent = fleet
@@ -199,7 +191,7 @@ fn a_deadline_is_kept_with_the_daemon_killed() {
 #[test]
 fn ctrl_c_cancels_the_dispatch() {
     let fleet = Fleet::new("");
-    let peers = peers(&fleet, STUBBORN, "");
+    let peers = fleet.exec_peer(STUBBORN, "");
     fleet.write_config(&peers);
     fleet.ok(&["deploy", "work"]);
     let child = fleet.spawn(&["send", "work", "sleep", "--json"]);
