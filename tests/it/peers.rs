@@ -262,6 +262,62 @@ fn a_peer_at_work_stays_and_one_at_rest_leaves_nothing() {
     fleet.shut_down();
 }
 
+/// Somebody else's turn keeps the receiver from stopping at once, and meanwhile a dispatch of ours comes.
+#[test]
+fn a_dispatch_that_comes_while_its_receiver_drains_keeps_the_peer() {
+    let fleet = Fleet::new("");
+    let script = fleet.script(
+        "agent.sh",
+        "#!/bin/sh\ncat\necho run >> \"$FLEET_TEST_DIR/runs\"\nwhile [ ! -e \"$FLEET_TEST_DIR/go\" ]; do sleep 0.05; done\n",
+    );
+    fleet.write_config(&format!(
+        "[peers.slow]\nmode = \"exec\"\nrepo = \"repo\"\ncommand = [{script:?}]\nenv = [\"FLEET_TEST_DIR\"]\n"
+    ));
+    let before = file(&fleet);
+    let deployed = ok(fleet.run(&["deploy", "slow", "--json"])).json();
+    let url = deployed["peers"][0]["url"].as_str().unwrap().to_owned();
+    let token = fs::read_to_string(fleet.path("state/receivers/slow/token")).unwrap();
+    let _theirs = post_message(&url, token.trim());
+    let limit = Duration::from_secs(30);
+    fleet.until("their turn runs", limit, || fleet.lines("runs").len() == 1);
+
+    let removing = fleet.spawn(&["peers", "remove", "slow"]);
+    fleet.until("it drains", limit, || {
+        let status = fleet.run(&["status", "--json"]).json();
+        status["peers"][0]["reason"] == "it drains"
+    });
+    ok(fleet.run(&["send", "slow", "ours", "--no-wait"]));
+    fs::write(fleet.path("go"), "").unwrap();
+    let said = Fleet::finish(removing);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.stderr.contains("slow stays"), "{said:?}");
+    assert_eq!(file(&fleet), before);
+    fleet.until("ours has ended", limit, || {
+        fleet
+            .dispatches()
+            .iter()
+            .all(|one| one["outcome"] == "completed")
+    });
+    fleet.shut_down();
+}
+
+/// A message over A2A, from somebody with the token; the answer is not waited for.
+fn post_message(url: &str, token: &str) -> std::net::TcpStream {
+    use std::io::Write;
+    let message = serde_json::json!({ "messageId": "theirs", "role": "ROLE_USER", "parts": [{ "text": "theirs" }] });
+    let call = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": { "message": message } });
+    let body = call.to_string();
+    let addr = url.strip_prefix("http://").unwrap().trim_end_matches('/');
+    let mut stream = std::net::TcpStream::connect(addr).unwrap();
+    write!(
+        stream,
+        "POST /jsonrpc HTTP/1.1\r\nHost: {addr}\r\nAuthorization: Bearer {token}\r\nA2A-Version: 1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    stream
+}
+
 #[test]
 fn a_link_leads_to_the_real_file_and_stays_a_link() {
     let fleet = Fleet::new("");

@@ -27,21 +27,30 @@ pub(super) async fn execute(global: &GlobalArgs, args: &RemoveArgs) -> CommandRe
 
 async fn put_to_rest(target: &Target, peer: &PeerName) -> Result<(), Failure> {
     let handle = ControlHandle::connect(target).await?;
+    // One that the file does not name is told by the change.
+    let Some(view) = view_of(&handle, peer).await? else {
+        return Ok(());
+    };
+    refuse_busy(&view)?;
+    if view.mode.is_none() {
+        return Ok(());
+    }
+    let peers = vec![peer.clone()];
+    handle.call(Command::Stop { peers, all: false }).await?;
+    // It may have drained for seconds, in which a dispatch came.
+    match view_of(&handle, peer).await? {
+        Some(view) => refuse_busy(&view),
+        None => Ok(()),
+    }
+}
+
+async fn view_of(handle: &ControlHandle, peer: &PeerName) -> Result<Option<PeerView>, Failure> {
     // A snapshot is answered also while the file is invalid.
     let snapshot = match handle.call(Command::Snapshot { follow: false }).await? {
         Answer::Snapshot(snapshot) => snapshot,
         other => return Err(unexpected(&other)),
     };
-    // One that the file does not name is told by the change.
-    let Some(view) = snapshot.peers.iter().find(|view| &view.name == peer) else {
-        return Ok(());
-    };
-    refuse_busy(view)?;
-    if view.mode.is_some() {
-        let peers = vec![peer.clone()];
-        handle.call(Command::Stop { peers, all: false }).await?;
-    }
-    Ok(())
+    Ok(snapshot.peers.into_iter().find(|view| &view.name == peer))
 }
 
 fn refuse_busy(view: &PeerView) -> Result<(), Failure> {
