@@ -35,6 +35,7 @@ mod layering;
 mod logs;
 mod modes;
 mod peers;
+mod permissions;
 mod questions;
 mod rotation;
 mod safety;
