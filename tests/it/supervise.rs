@@ -339,3 +339,33 @@ fn a_receiver_that_cannot_start_is_tried_again_and_then_parked_with_its_reason()
     assert_eq!(fleet.ok(&["send", "broken", "hi"]).stdout.trim(), "hi");
     fleet.shut_down();
 }
+
+#[test]
+fn a_program_that_is_found_on_another_path_mends_its_receiver() {
+    let fleet = Fleet::new(
+        "[peers.tool]\nmode = \"exec\"\nrepo = \"repo\"\ncommand = [\"fleet-it-tool\"]\n",
+    );
+    let missing = fleet.run(&["deploy", "tool"]);
+    assert_eq!(missing.code, 4, "{missing:?}");
+    let before = fleet.receiver_pid("tool").expect("it runs, unable");
+    std::fs::create_dir(fleet.path("bin")).expect("bin");
+    fleet.script("bin/fleet-it-tool", "#!/bin/sh\necho found\n");
+    let still = fleet.run(&["deploy", "tool"]);
+    assert_eq!(still.code, 4, "not on this PATH: {still:?}");
+    assert_eq!(
+        fleet.receiver_pid("tool"),
+        Some(before),
+        "the same environment starts nothing anew"
+    );
+    let path = std::env::var("PATH").unwrap_or_default();
+    let sent = fleet
+        .command(&["send", "tool", "hello"])
+        .env("PATH", format!("{}:{path}", fleet.path("bin").display()))
+        .output()
+        .expect("fleet");
+    assert_eq!(String::from_utf8_lossy(&sent.stdout), "found\n", "{sent:?}");
+    // Whoever has the old PATH is served by what works.
+    let said = fleet.ok(&["send", "tool", "again"]);
+    assert_eq!(said.stdout, "found\n", "{said:?}");
+    fleet.shut_down();
+}

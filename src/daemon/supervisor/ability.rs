@@ -29,6 +29,14 @@ pub(super) fn unable(health: &Health) -> Option<(String, ErrorKind)> {
     Some((reason, kind))
 }
 
+/// Whether another environment could make it able to work.
+pub(super) fn depends_on_environment(health: &Health) -> bool {
+    match health.readiness {
+        ReadinessWord::Missing | ReadinessWord::Outdated | ReadinessWord::Unauthenticated => true,
+        ReadinessWord::Ready | ReadinessWord::Checking | ReadinessWord::Untrusted => false,
+    }
+}
+
 /// Whether the agent's program is still being asked for the first time. Modes without one have nothing to ask that takes time.
 pub(super) fn undecided(health: &Health) -> bool {
     let asks = match health.mode {

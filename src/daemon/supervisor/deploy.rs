@@ -3,6 +3,7 @@
 //! Owns: the token (minted once), the port (the peer's own, else the first free one of its band), `receiver.toml` and the
 //! environment. Does not own: starting the receiver.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
@@ -171,22 +172,35 @@ impl Plan<'_> {
 
     /// What the client lent, else what was kept from the last time, else our own.
     fn environment(&self, dir: &Path, lent: &ClientEnv) -> Result<ClientEnv, Failure> {
-        let (mode, extra) = (self.receiver.mode, &self.receiver.env);
-        let picked = if lent.is_empty() {
-            if let Some(kept) = folder::read_env(dir).map_err(refused)? {
-                return Ok(kept);
-            }
-            ChildEnv::pick_own(mode, extra)
-        } else {
-            ChildEnv::pick(mode, extra, lent.iter().cloned())
+        let env = match self.of_lent(lent) {
+            Some(env) => env,
+            None => match folder::read_env(dir).map_err(refused)? {
+                Some(kept) => return Ok(kept),
+                None => listed(&ChildEnv::pick_own(self.receiver.mode, &self.receiver.env)),
+            },
         };
-        let env: ClientEnv = picked
-            .iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
         folder::write_env(dir, &env).map_err(refused)?;
         Ok(env)
     }
+
+    /// What a receiver of this mode gets of what a client lends; `None` where none lends.
+    fn of_lent(&self, lent: &ClientEnv) -> Option<ClientEnv> {
+        let (mode, extra) = (self.receiver.mode, &self.receiver.env);
+        (!lent.is_empty()).then(|| listed(&ChildEnv::pick(mode, extra, lent.iter().cloned())))
+    }
+
+    /// Whether what a client lends is another environment than the one that a receiver has.
+    pub(super) fn lends_another(&self, known: &ClientEnv, lent: &ClientEnv) -> bool {
+        let sorted = |env: &ClientEnv| env.iter().cloned().collect::<BTreeMap<_, _>>();
+        self.of_lent(lent)
+            .is_some_and(|env| sorted(&env) != sorted(known))
+    }
+}
+
+fn listed(env: &ChildEnv) -> ClientEnv {
+    env.iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 fn loopback(port: u16) -> SocketAddr {
@@ -239,8 +253,6 @@ pub(super) fn refused(error: FolderError) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use fleet_receivers::Mode;
 
     use super::*;

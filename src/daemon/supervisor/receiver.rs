@@ -11,7 +11,7 @@ use fleet_receivers::config::ReceiverConfig;
 use fleet_receivers::folder::{Health as FolderHealth, Identity};
 
 use super::Parts;
-use super::ability::{refuse_unable, unable, undecided};
+use super::ability::{depends_on_environment, refuse_unable, unable, undecided};
 use super::halt::{KILL_TIMEOUT, end};
 use super::machine::{Event, Failures, Life, Machine};
 use super::process::Exit;
@@ -75,6 +75,7 @@ impl Receiver {
         self.bring_up(wanted, env).await?;
         // One that was taken over may have been started on something else.
         self.renew(wanted).await;
+        self.renew_environment(wanted, env).await;
         if self.running.is_none() {
             self.start(wanted, env).await?;
         }
@@ -200,6 +201,17 @@ impl Receiver {
             return;
         }
         self.end_if_idle().await;
+    }
+
+    /// Ends a receiver whose agent was not found, is too old or not logged in, when whoever wants it now has another environment:
+    /// a person who has mended it there (PATH, a login's variable) need not know that receivers keep theirs.
+    async fn renew_environment(&mut self, wanted: Wanted<'_>, env: &ClientEnv) {
+        let Some(running) = &self.running else { return };
+        if depends_on_environment(&running.health)
+            && self.plan(wanted).lends_another(&running.deployed.env, env)
+        {
+            self.end_if_idle().await;
+        }
     }
 
     /// Ends a receiver that has no turn, and says whether it did.
