@@ -217,3 +217,20 @@ fn an_instruction_on_standard_input_is_bounded() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("more than 1024 KiB"));
 }
+
+#[test]
+fn mistakes_of_flags_are_told_with_what_is_taken() {
+    let home = tempfile::tempdir().unwrap();
+    let said = |words: &[&str]| {
+        let output = fleet(home.path(), words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        text(&output.stderr)
+    };
+    let neither = said(&["peers", "add", "app"]);
+    assert!(neither.contains("<--mode <MODE>|--url <URL>>"), "{neither}");
+    for wrong in ["-5", "abc"] {
+        let amount = said(&["budget", "top-up", "app", "--tokens", wrong]);
+        let sentence = format!("invalid value '{wrong}' for '--tokens <N>': it takes a whole");
+        assert!(amount.contains(&sentence), "{amount}");
+    }
+}

@@ -35,12 +35,18 @@ pub struct TopUpArgs {
     /// Whose budget
     pub peer: String,
     /// So many counted tokens more
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count)]
     pub tokens: Option<u64>,
     /// So many turns more
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count)]
     pub turns: Option<u64>,
     /// So many dollars more
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     pub cost: Option<f64>,
+}
+
+/// What is added is counted; the words of the number parser say nothing to a person.
+fn count(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|_| "it takes a whole number, such as 50000".to_owned())
 }

@@ -36,11 +36,13 @@ Examples:
 
 /// `fleet peers add`.
 #[derive(Debug, Args)]
+#[group(skip)]
+#[command(group(clap::ArgGroup::new("agent").required(true).args(["mode", "url"])))]
 pub struct AddArgs {
     /// The peer's name: a-z, 0-9, '-' and '_'
     pub name: String,
     /// A receiver of ours: cc, oc, codex, agy, hermes, exec or echo
-    #[arg(long, required_unless_present = "url", conflicts_with = "url")]
+    #[arg(long)]
     pub mode: Option<String>,
     /// The folder its agent works in
     #[arg(long, value_name = "DIR")]
