@@ -42,7 +42,20 @@ pub(super) fn draw(
     out.extend(latest((model, snapshot, peer), width, theme));
     out.extend(wrapped_lines(theme, handshake(peer), inside.width));
     out.extend(fact_lines(theme, facts(peer), width));
+    let out = cut(out, usize::from(inside.height), theme);
     pieces::lines(frame, inside, out);
+}
+
+/// What there is room for; what is left out is said.
+fn cut(mut lines: Vec<Line<'static>>, rows: usize, theme: Theme) -> Vec<Line<'static>> {
+    if lines.len() > rows && rows > 0 {
+        let kept = rows - 1;
+        let more = lines.len() - kept;
+        let said = format!("… {more} more: a larger window, or fleet peers --json");
+        lines.truncate(kept);
+        lines.push(line(theme, Role::Dim, said));
+    }
+    lines
 }
 
 type Fact = (&'static str, String);
