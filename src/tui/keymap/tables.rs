@@ -177,7 +177,7 @@ pub(super) const STREAM: &[Binding] = &[
         &[ch('n'), ch('s')],
         Action::Compose,
         "go on in this context with a new dispatch",
-        "new dispatch",
+        "go on",
     ),
     bind(
         &[ch('c')],

@@ -3,6 +3,7 @@
 //! Owns: routing. Each view and overlay has its own file. Does no I/O, never awaits, reads no clock.
 
 mod budget;
+mod call;
 mod composer;
 mod confirm;
 mod link;

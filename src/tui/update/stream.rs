@@ -13,8 +13,7 @@ use crate::tui::msg::Effect;
 use crate::tui::theme::Role;
 use crate::tui::views;
 
-/// Longest JSON of arguments on one line of the stream; the transcript holds all of it.
-const MAX_ARGUMENT_CHARS: usize = 2_000;
+use super::call::call_text;
 
 /// Opens the stream of a dispatch and follows it; the open one goes on.
 pub(crate) fn open(model: &mut Model, view: DispatchView) -> Vec<Effect> {
@@ -288,19 +287,6 @@ fn question_text(question: &Question) -> String {
         text.push_str(&format!("\n  {} {}", n + 1, option.label));
     }
     text
-}
-
-/// A tool call on one line; a long one is cut with a word about where the rest is.
-fn call_text(tool: &str, arguments: &Value) -> PeerText {
-    let arguments = arguments.to_string();
-    let mut text = format!("{tool} ");
-    text.extend(arguments.chars().take(MAX_ARGUMENT_CHARS));
-    let all = arguments.chars().count();
-    if all > MAX_ARGUMENT_CHARS {
-        let rest = all - MAX_ARGUMENT_CHARS;
-        text.push_str(&format!(" … {rest} more characters: see the transcript"));
-    }
-    PeerText::new(text)
 }
 
 fn answered(stream: &mut StreamModel, decision: Decision, reason: Option<String>) {

@@ -174,6 +174,9 @@ pub(super) fn footer(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Th
             .map_or(String::new(), |key| key.label());
         let hint = match (binding.action, model.view) {
             (Action::Close, View::Dispatches | View::Stream | View::Messages) => "back",
+            (Action::Compose, View::Stream) if matches!(model.stream, Stream::Closed) => {
+                "new dispatch"
+            }
             (_, View::Fleet | View::Dispatches | View::Stream | View::Messages) => binding.hint,
         };
         let need = key.width() + hint.width() + 3;
