@@ -193,7 +193,7 @@ fn error_of(
                 "{peer} was stopped because the grant of this dispatch is used up"
             )),
             format!(
-                "See the budget with: fleet budget show {peer}; raise per_dispatch_tokens in fleet.toml."
+                "See the budget with: fleet budget show {peer}; add to it with: fleet budget top-up {peer} --tokens N; or raise per_dispatch_tokens in fleet.toml."
             ),
         ),
         (DispatchState::Canceled, _) => Failure::new(
