@@ -1,12 +1,13 @@
 //! What a person sees, as snapshots at a fixed time.
 
+use crate::control::LineKind;
 use crate::domain::{ErrorKind, Failure};
 use crate::tui::model::Model;
 use crate::tui::msg::{LinkNews, Msg};
 use crate::tui::update::update;
 
 use super::samples::{
-    dispatch, id, model, questions, rejected, request, show, snapshot, transcript,
+    dispatch, id, line, model, questions, rejected, request, show, snapshot, transcript,
 };
 use super::{NOW_MS, feed, screen};
 
@@ -91,6 +92,33 @@ fn the_stream() {
         NOW_MS,
     );
     insta::assert_snapshot!("stream_rejected_80x24", screen(&mut model, 80, 24));
+}
+
+#[test]
+fn going_on_says_so() {
+    let mut model = streaming();
+    feed(&mut model, "n");
+    let shown = screen(&mut model, 80, 24);
+    assert!(shown.contains("in the conversation below"), "{shown}");
+}
+
+#[test]
+fn a_dispatch_that_waits_for_a_place_at_its_peer_says_so() {
+    let mut model = streaming();
+    let accepted = line(99, LineKind::State, Vec::new());
+    update(
+        &mut model,
+        Msg::Lines {
+            dispatch_id: id(1),
+            lines: vec![accepted],
+        },
+        NOW_MS,
+    );
+    let shown = screen(&mut model, 80, 24);
+    assert!(
+        shown.contains("· accepted; its turn has not begun"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -17,8 +17,14 @@ const LABEL: u16 = 19;
 const SAID_ROWS: u16 = 3;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
-    let inside = pieces::page(frame, area, "new dispatch", theme);
     let composer = &model.composer;
+    let goes_on = !composer.context_id.is_blank();
+    let title = if goes_on {
+        "new dispatch, in the conversation below"
+    } else {
+        "new dispatch"
+    };
+    let inside = pieces::page(frame, area, title, theme);
     let known = Known::of(model.link.snapshot());
     let complaints = &composer.wrong;
     let [fields, said] =
