@@ -77,7 +77,7 @@ pub(super) const GLOBAL: &[Binding] = &[
     bind(
         &[ch('t')],
         Action::Trust,
-        "read and accept what this fleet.toml would run",
+        "read and accept what this fleet.toml, or the peer's repo, would run",
         "trust",
     ),
     bind(

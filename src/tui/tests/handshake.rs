@@ -61,7 +61,7 @@ fn changed_settings_are_asked_about_before_work_is_given() {
     app.remedy = Some("fleet trust app".into());
     app.handshake = Some(told(false));
     let mut model = with(app);
-    for key in ["n", "S", "D"] {
+    for key in ["n", "S", "D", "t"] {
         assert!(feed(&mut model, key).is_empty());
         insta::assert_snapshot!("trust_settings_80x24", screen(&mut model, 80, 24));
         assert!(feed(&mut model, "n").is_empty(), "no is no");

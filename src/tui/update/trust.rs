@@ -8,6 +8,8 @@ use crate::domain::Failure;
 use crate::tui::model::{Deed, Model, Overlay, Question, TrustAnswer};
 use crate::tui::msg::{Effect, Purpose};
 
+use super::lists;
+
 /// Takes in what a snapshot says about the file.
 pub(super) fn refresh(model: &mut Model) {
     let Some(trust) = model.link.snapshot().map(|all| all.trust.clone()) else {
@@ -63,8 +65,12 @@ fn ask(model: &mut Model, trust: TrustView) {
     model.overlays.push(Overlay::Confirm(Box::new(question)));
 }
 
-/// The key that brings the question back.
+/// The key that brings the question back; where the file is accepted, that about the settings of the selected peer's repo.
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
+    let file = model.link.snapshot().is_some_and(|all| all.trust.accepted);
+    if file && let Some(effects) = lists::ask_trust(model) {
+        return effects;
+    }
     match model.link.snapshot().map(|all| all.trust.clone()) {
         Some(trust) if trust.accepted => {
             model.say(NoticeLevel::Info, "This fleet.toml is accepted already.");

@@ -189,6 +189,12 @@ pub(super) fn footer(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Th
     pieces::lines(frame, area, vec![Line::from(spans)]);
 }
 
+/// Whether the peer that is selected waits for a person's word about the agent settings of its repo.
+fn changed_settings(model: &Model) -> bool {
+    let told = model.peer().and_then(|peer| peer.handshake.as_ref());
+    model.view == View::Fleet && told.is_some_and(|told| !told.settings_accepted)
+}
+
 /// A key that could only say why it does nothing is not advertised.
 fn is_of_use(model: &Model, action: Action) -> bool {
     let shown = match (model.view, &model.stream) {
@@ -200,7 +206,7 @@ fn is_of_use(model: &Model, action: Action) -> bool {
     let cancels = shown.is_some_and(|view| !view.state.is_final());
     let limited = model.peer().is_some_and(|peer| peer.budget.is_limited());
     let untrusted = model.link.snapshot();
-    let untrusted = untrusted.is_some_and(|all| !all.trust.accepted);
+    let untrusted = untrusted.is_some_and(|all| !all.trust.accepted) || changed_settings(model);
     only_if(Action::CancelDispatch, cancels)
         && only_if(Action::TopUp, limited)
         && only_if(Action::Trust, untrusted)

@@ -142,7 +142,11 @@ fn health_lines(peer: &PeerView, width: u16, theme: Theme) -> Vec<Line<'static>>
         out.extend(pieces::paragraph(theme, sign.role, &reason.safe(), width));
     }
     if let Some(remedy) = &peer.remedy {
-        out.extend(pieces::paragraph(theme, Role::Key, &remedy.safe(), width));
+        let told = peer.handshake.as_ref();
+        let asks = told.is_some_and(|told| !told.settings_accepted);
+        let here = if asks { "; here: t" } else { "" };
+        let text = SafeText::of(&format!("{}{here}", remedy.raw()));
+        out.extend(pieces::paragraph(theme, Role::Key, &text, width));
     }
     out
 }
