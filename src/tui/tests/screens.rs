@@ -95,6 +95,30 @@ fn the_stream() {
 }
 
 #[test]
+fn help_is_whole_on_a_small_screen() {
+    for columns in [40, 60, 80] {
+        let mut model = model(snapshot());
+        feed(&mut model, "?");
+        let mut seen = Vec::new();
+        // A row at a time, past the end: every row is the first of the page or on the last one.
+        for _ in 0..100 {
+            let shown = screen(&mut model, columns, 16);
+            seen.extend(shown.lines().skip(2).take(1).map(str::to_owned));
+            feed(&mut model, "j");
+        }
+        seen.push(screen(&mut model, columns, 16));
+        let words = seen.join("\n").replace('│', " ");
+        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        for whole in [
+            "read and accept what this fleet.toml, or the peer's repo, would run",
+            "Dispatches run in the daemon; closing the console ends none.",
+        ] {
+            assert!(words.contains(whole), "{columns}: {words}");
+        }
+    }
+}
+
+#[test]
 fn going_on_says_so() {
     let mut model = streaming();
     feed(&mut model, "n");
@@ -116,7 +140,7 @@ fn a_dispatch_that_waits_for_a_place_at_its_peer_says_so() {
     );
     let shown = screen(&mut model, 80, 24);
     assert!(
-        shown.contains("· accepted; its turn has not begun"),
+        shown.contains("· accepted; it waits for its turn"),
         "{shown}"
     );
 }

@@ -196,10 +196,7 @@ fn reply(stream: &mut StreamModel, line: &TranscriptLine) {
 fn state(stream: &mut StreamModel, line: &TranscriptLine) {
     let Some(state) = line.state else {
         // The peer has it, and other turns have its places.
-        stream.push(
-            Ink::Note,
-            &PeerText::new("accepted; its turn has not begun"),
-        );
+        stream.push(Ink::Note, &PeerText::new("accepted; it waits for its turn"));
         return;
     };
     let sign = format::state(state);
