@@ -50,6 +50,9 @@ async fn decide<View: Acceptable>(
             return refuse(global, &view, declined);
         }
         view = ask(Some(view.hash().to_owned())).await?;
+        if !view.accepted() {
+            return refuse(global, &view, declined);
+        }
         if !global.json {
             output::text(&SafeText::of("Accepted."))?;
         }

@@ -16,10 +16,13 @@ use crate::registry::Shared;
 /// Between two probes of an agent that cannot work: soon after somebody installed it or logged in, it shows.
 const AGAIN: Duration = Duration::from_secs(15);
 
+/// Between two looks whether the settings of the repo are accepted, while they are not.
+const UNTRUSTED_LOOK: Duration = Duration::from_secs(1);
+
 /// What is known of the agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AgentState {
-    /// The first probe is under way.
+    /// The first probe is under way, or waits until the settings of the repo are accepted.
     Checking,
     /// The last probe said so.
     Probed(Readiness),
@@ -82,9 +85,13 @@ pub(super) async fn standing(app: &App) -> Standing {
     }
 }
 
-/// Probes at start, then every [`AGAIN`] while the agent cannot work, and when a turn found it without a login.
+/// Probes at start, then every [`AGAIN`] while the agent cannot work, and when a turn found it without a login. A probe runs the
+/// agent in the repo, whose settings may name commands: it waits until they are accepted.
 pub(crate) async fn watch_agent(shared: Arc<Shared>, state: watch::Sender<AgentState>) {
     loop {
+        while shared.guard.recent().await != Verdict::Accepted {
+            tokio::time::sleep(UNTRUSTED_LOOK).await;
+        }
         let readiness = shared.adapter.probe().await;
         let ready = readiness.state == ReadinessState::Ready;
         state.send_replace(AgentState::Probed(readiness));

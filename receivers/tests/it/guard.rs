@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use fleet_a2a::client::Secret;
 use fleet_receivers::adapter::exec::ExecAdapter;
+use fleet_receivers::adapter::{Adapter, BoxFuture, Readiness, Turn, TurnEnd, TurnIo};
 use fleet_receivers::child::ChildEnv;
 use fleet_receivers::config::ReceiverConfig;
 use fleet_receivers::folder::{self, ReadinessWord};
@@ -131,4 +133,41 @@ async fn the_handshake_is_for_callers_with_the_token() {
     assert!(told.settings_accepted);
     let listing = Listing::read(place.repo(), place.config.mode);
     assert_eq!(told.settings_hash, listing.hash());
+}
+
+/// Counts how often it is asked about itself.
+#[derive(Debug)]
+struct Counted {
+    agent: ExecAdapter,
+    probes: Arc<AtomicU32>,
+}
+
+impl Adapter for Counted {
+    fn probe(&self) -> BoxFuture<'_, Readiness> {
+        self.probes.fetch_add(1, Ordering::Relaxed);
+        self.agent.probe()
+    }
+
+    fn run(&self, turn: Turn, io: TurnIo) -> BoxFuture<'_, TurnEnd> {
+        self.agent.run(turn, io)
+    }
+}
+
+#[tokio::test]
+async fn an_agent_is_not_even_asked_about_itself_in_a_repo_whose_settings_nobody_accepted() {
+    let place = Place::new("");
+    fs::write(place.repo().join(".mcp.json"), "{}").unwrap();
+    let probes = Arc::new(AtomicU32::new(0));
+    let env = ChildEnv::pick_own(place.config.mode, &[]);
+    let adapter = Counted {
+        agent: ExecAdapter::new(&place.config, env),
+        probes: Arc::clone(&probes),
+    };
+    let receiver = start(&place.folder(), Arc::new(adapter)).await;
+    let ended = receiver.send(message("one")).await;
+    assert_eq!(end(&ended)["reason"], "untrusted", "{ended}");
+    assert_eq!(receiver.health().await.readiness, ReadinessWord::Untrusted);
+    assert_eq!(probes.load(Ordering::Relaxed), 0);
+    place.accept();
+    until(|| async { (probes.load(Ordering::Relaxed) == 1).then_some(()) }).await;
 }
