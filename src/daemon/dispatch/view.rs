@@ -7,7 +7,10 @@ use fleet_a2a::clock;
 use super::turn::Turn;
 use crate::control::{DispatchDetail, DispatchView};
 use crate::daemon::store::DispatchRow;
-use crate::domain::PeerText;
+use crate::domain::{DispatchState, PeerText};
+
+/// The last event of a dispatch that waits for a place at its peer.
+const NOT_BEGUN: &str = "accepted; its turn has not begun";
 
 /// An ended dispatch, or one of which only the row is at hand.
 pub(super) fn of_row(row: &DispatchRow, now_ms: i64) -> DispatchView {
@@ -58,13 +61,23 @@ pub(super) fn of_open(row: &DispatchRow, turn: &Turn, now_ms: i64, extent: Exten
     let mut view = of_row(row, now_ms);
     view.detail.permissions = turn.permissions().to_vec();
     view.detail.answer_refused = turn.answer_refused().cloned();
-    view.detail.last_event = PeerText::new(turn.last());
+    view.detail.last_event = PeerText::new(last_event(row.state, turn));
     view.refused = turn.refused().to_vec();
     if extent == Extent::Whole {
         view.reply = (!turn.reply().is_empty()).then(|| PeerText::new(turn.reply()));
         view.artifacts = turn.artifacts().to_vec();
     }
     view
+}
+
+/// The last thing worth a line. A peer that has the dispatch may give its places to others first: then nothing happens yet, and
+/// a list that says so is not taken for one of turns that hang.
+pub(super) fn last_event(state: DispatchState, turn: &Turn) -> &str {
+    if state == DispatchState::Working && !turn.started() && turn.last().is_empty() {
+        NOT_BEGUN
+    } else {
+        turn.last()
+    }
 }
 
 /// The same view without what only a closer look needs.

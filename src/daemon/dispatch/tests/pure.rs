@@ -9,6 +9,7 @@ use super::super::lines::{ReplyRule, Stamp, lines_of};
 use super::super::machine::{Backoff, may_resend};
 use super::super::outcome::{self, Around, StopWhy, Whose};
 use super::super::turn::{MAX_REPLY_BYTES, PeerEnd, Turn};
+use super::super::view::last_event;
 use super::peer::{delta, end, hello, reply, working};
 use crate::control::{LineKind, TranscriptLine};
 use crate::daemon::store::AttemptRow;
@@ -92,6 +93,15 @@ fn the_last_event_is_the_line_that_grows_and_then_the_replys_first() {
     assert_eq!(see_all(&bodies).0.last(), "the second");
     bodies.push(reply("\nthe first line\nthe second"));
     assert_eq!(see_all(&bodies).0.last(), "the first line");
+}
+
+#[test]
+fn a_dispatch_that_waits_at_its_peer_says_so_until_its_turn_begins() {
+    let of = |turn: &Turn| last_event(DispatchState::Working, turn).to_owned();
+    assert_eq!(of(&Turn::default()), "accepted; its turn has not begun");
+    assert_eq!(of(&see_all(&[working()]).0), "");
+    assert_eq!(of(&see_all(&[working(), delta("one")]).0), "one");
+    assert_eq!(last_event(DispatchState::Sending, &Turn::default()), "");
 }
 
 #[test]
