@@ -381,7 +381,7 @@ fn read_budget(mut section: Section<'_>, problems: &mut Problems) -> Option<Budg
         share.wrong(
             problems,
             format_args!(
-                "is {}, more than the budget's tokens ({}); it takes a part of them",
+                "is {}, more than the budget's tokens ({}); it takes a part of them: change both together",
                 share.value, tokens.value
             ),
         );

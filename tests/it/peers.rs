@@ -62,7 +62,7 @@ fn a_peer_is_added_changed_used_and_removed() {
     let set = ["peers", "set", "work", "budget.turns", "7"];
     insta::assert_snapshot!(plain(ok(fleet.run_implicit(&set))), @r"
     Changed work in DIR/fleet.toml.
-    A receiver that runs takes it over with: fleet deploy work
+    A receiver that runs takes it over as soon as it has no turn; its budget counts at once.
     ");
     insta::assert_snapshot!(plain(ok(fleet.run_implicit(&set))), @"DIR/fleet.toml says so already; nothing was written.");
     ok(fleet.run_implicit(&[

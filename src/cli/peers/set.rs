@@ -13,8 +13,9 @@ pub(super) async fn execute(global: &GlobalArgs, args: &SetArgs) -> CommandResul
     let settings = settings(&args.settings)?;
     let target = target(global)?;
     let changed = change(&target, &Change::Set(peer.clone(), settings)).await?;
-    let next = format!("A receiver that runs takes it over with: fleet deploy {peer}");
-    tell(global, &peer, &changed, ("Changed", &next))?;
+    let next =
+        "A receiver that runs takes it over as soon as it has no turn; its budget counts at once.";
+    tell(global, &peer, &changed, ("Changed", next))?;
     Ok(exit::DONE)
 }
 

@@ -468,7 +468,14 @@ fn without_a_daemon_nothing_is_sent_and_the_draft_is_kept() {
     );
     update(&mut model, Msg::Link(LinkNews::Lost(gone)), NOW_MS);
     assert_eq!(feed(&mut model, "nhello<ctrl-s>"), []);
-    assert!(matches!(model.composer.phase, Phase::Refused(_)));
+    let Phase::Refused(why) = &model.composer.phase else {
+        panic!("{:?}", model.composer.phase)
+    };
+    assert_eq!(why.message, "The draft was not sent: The daemon ended.");
+    assert!(
+        why.remedy
+            .starts_with("It is started again. The draft is kept")
+    );
     assert_eq!(model.composer.instruction.text(), "hello");
     assert!(matches!(model.prompt, Prompt::Closed { .. }));
 }

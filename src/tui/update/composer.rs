@@ -60,16 +60,28 @@ pub(super) fn act(model: &mut Model, action: ComposerAction) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Why nothing can be sent now, in the words of what keeps the daemon away.
+fn unconnected(link: &Link) -> Option<Failure> {
+    let (why, remedy) = match link {
+        Link::Live(_) => return None,
+        Link::Connecting => ("there is no connection to the daemon yet.".to_owned(), ""),
+        Link::Refused(failure) | Link::Lost(_, failure) => {
+            (failure.message.clone(), failure.remedy.as_str())
+        }
+    };
+    let kept = "The draft is kept; it is connected again as soon as that can be.";
+    Some(Failure::new(
+        ErrorKind::Daemon,
+        format!("The draft was not sent: {why}"),
+        format!("{remedy} {kept}").trim_start(),
+    ))
+}
+
 fn send(model: &mut Model, again: Again) -> Vec<Effect> {
     if let Phase::Sending(_) = model.composer.phase {
         return Vec::new();
     }
-    if !matches!(model.link, Link::Live(_)) {
-        let failure = Failure::new(
-            ErrorKind::Daemon,
-            "The draft was not sent: there is no connection to the daemon.",
-            "It is tried again all the time; send once it is there. The draft is kept.",
-        );
+    if let Some(failure) = unconnected(&model.link) {
         model.composer.phase = Phase::Refused(failure);
         return Vec::new();
     }
