@@ -10,7 +10,7 @@ use crate::daemon::store::DispatchRow;
 use crate::domain::{DispatchState, PeerText};
 
 /// The last event of a dispatch that waits for a place at its peer.
-const NOT_BEGUN: &str = "accepted; its turn has not begun";
+const NOT_BEGUN: &str = "accepted; it waits for its turn";
 
 /// An ended dispatch, or one of which only the row is at hand.
 pub(super) fn of_row(row: &DispatchRow, now_ms: i64) -> DispatchView {

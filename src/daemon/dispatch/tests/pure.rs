@@ -98,7 +98,7 @@ fn the_last_event_is_the_line_that_grows_and_then_the_replys_first() {
 #[test]
 fn a_dispatch_that_waits_at_its_peer_says_so_until_its_turn_begins() {
     let of = |turn: &Turn| last_event(DispatchState::Working, turn).to_owned();
-    assert_eq!(of(&Turn::default()), "accepted; its turn has not begun");
+    assert_eq!(of(&Turn::default()), "accepted; it waits for its turn");
     assert_eq!(of(&see_all(&[working()]).0), "");
     assert_eq!(of(&see_all(&[working(), delta("one")]).0), "one");
     assert_eq!(last_event(DispatchState::Sending, &Turn::default()), "");
