@@ -183,10 +183,12 @@ impl Errand<'_> {
             }
             // It may have been done before the interrupt reached it, which then stops nothing.
             TurnOutcome::Completed { .. } | TurnOutcome::Interrupted => {
-                process.end_what_began(running.began).await;
-                if process.may_work_on() {
+                // A tool that it was just starting may come up after its answer to the interrupt: only its end is sure to end
+                // all of it. Seen once in 500 kills.
+                if running.called || process.may_work_on() {
                     Next::Leave(HURRIED_GRACE)
                 } else {
+                    process.end_what_began(running.began).await;
                     Next::Wait
                 }
             }

@@ -33,6 +33,8 @@ pub(super) struct Running<'a> {
     pub(super) interrupted: bool,
     /// It said that it works, so that the message may have been read.
     pub(super) took_up: bool,
+    /// It called a tool, whose process may begin at any moment after that.
+    pub(super) called: bool,
     /// When the model got the message: what began later is the turn's.
     pub(super) began: Moment,
 }
@@ -109,6 +111,7 @@ impl<'a> Running<'a> {
             asks: BTreeMap::new(),
             interrupted: false,
             took_up: false,
+            called: false,
             began: Moment::now(),
         }
     }
@@ -131,7 +134,10 @@ impl<'a> Running<'a> {
         }
         for said in self.parser.line(&text) {
             match said {
-                Said::Event(event) => tell(io, event).await,
+                Said::Event(event) => {
+                    self.called |= matches!(event, AdapterEvent::ToolCall { .. });
+                    tell(io, event).await;
+                }
                 Said::Ask(ask) => self.asked(ask, io, writer).await,
                 Said::Withdrawn(request_id) => {
                     if let Some(ask) = self.asks.remove(&request_id) {

@@ -9,7 +9,7 @@ use crate::child::sweep;
 use crate::config::Permissions;
 
 #[tokio::test]
-async fn an_interrupt_in_a_tool_leaves_the_tool_dead_and_the_process_warm() {
+async fn an_interrupt_in_a_tool_ends_tool_and_process_and_the_next_turn_goes_on() {
     let Some(scene) = Scene::set(Permissions::Full, &SANDBOX).await else {
         return;
     };
@@ -36,10 +36,10 @@ async fn an_interrupt_in_a_tool_leaves_the_tool_dead_and_the_process_warm() {
         left.iter().all(|(_, line)| !line.contains("tail ")),
         "{left:?}"
     );
-    assert_eq!(leaders(&scene), before, "the process stays");
-    let (_, end) = scene.run(&context, SessionState::New, "BASH now").await;
-    assert_eq!(reply(&end), "DONE after the tool");
-    assert_eq!(leaders(&scene), before);
+    assert!(left.is_empty(), "a tool may come up late: {left:?}");
+    let (_, end) = scene.run(&context, SessionState::New, "HISTORY now").await;
+    assert!(reply(&end).starts_with("HISTORY n=3"), "{}", reply(&end));
+    assert_ne!(leaders(&scene), before);
     assert!(scene.is_empty().await);
 }
 
@@ -108,15 +108,9 @@ async fn a_server_of_tools_lives_as_long_as_the_process_that_it_serves() {
     let server = servers().into_iter().min().unwrap();
     scene.run(&context, SessionState::New, "BASH it").await;
     assert!(servers().contains(&server), "a turn has ended");
-    let mut running = scene.start(&context, SessionState::New, "SLEEP");
-    until("the tool runs", || {
-        bearers(&scene)
-            .iter()
-            .any(|(_, line)| line.starts_with("tail "))
-    })
-    .await;
+    let mut running = scene.start(&context, SessionState::New, "SLOW");
     running
-        .until(|event| matches!(event, AdapterEvent::ToolCall { .. }).then_some(()))
+        .until(|event| matches!(event, AdapterEvent::TextDelta(_)).then_some(()))
         .await;
     running.commands.send(TurnCommand::Interrupt).await.unwrap();
     let (_, end) = running.finish().await;
