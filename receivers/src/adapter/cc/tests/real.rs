@@ -211,27 +211,26 @@ async fn interrupted(
 }
 
 #[tokio::test]
-async fn an_interrupt_ends_talk_tools_and_questions_in_time() {
+async fn an_interrupt_ends_talk_tools_and_questions_within_a_second() {
     let sandbox = [("IS_SANDBOX", "1")];
     let Some(scene) = Scene::set(Permissions::Full, &sandbox).await else {
         return;
     };
-    // What a turn has for its end at a deadline; by itself the shortest of these takes 4 s.
-    let in_time = Duration::from_secs(2);
+    let second = Duration::from_secs(1);
     let is_text = |event: &AdapterEvent| matches!(event, AdapterEvent::TextDelta(_));
     let is_call = |event: &AdapterEvent| matches!(event, AdapterEvent::ToolCall { .. });
     let is_session = |event: &AdapterEvent| matches!(event, AdapterEvent::Session(_));
-    assert!(interrupted(&scene, "SLOW", is_text).await < in_time);
-    assert!(interrupted(&scene, "SLEEP", is_call).await < in_time);
+    assert!(interrupted(&scene, "SLOW", is_text).await < second);
+    assert!(interrupted(&scene, "SLEEP", is_call).await < second);
     assert!(
-        interrupted(&scene, "HANG", is_session).await < in_time,
+        interrupted(&scene, "HANG", is_session).await < second,
         "before it has come up"
     );
     let Some(scene) = Scene::set(Permissions::Ask, &[]).await else {
         return;
     };
     let is_ask = |event: &AdapterEvent| matches!(event, AdapterEvent::Permission(_));
-    assert!(interrupted(&scene, "WRITE", is_ask).await < in_time);
+    assert!(interrupted(&scene, "WRITE", is_ask).await < second);
 }
 
 #[tokio::test]
